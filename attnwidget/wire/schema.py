@@ -1,0 +1,312 @@
+"""The one schema of what travels between kernel and front end: state, requests, replies.
+
+The TypeScript types in `js/src/wire/schema.gen.ts` are generated from this module
+(`python -m attnwidget.wire.generate`); a check fails when they drift apart.
+
+State is small and is what a person would set. Arrays travel only as replies to requests:
+`Request` -> one `Reply` (`ok`, `meta` and buffers, or `error`). A reply larger than
+`MAX_MESSAGE_BYTES` is cut into several `Chunk` messages with the same id.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+
+PROTOCOL = 1
+"""Version of the wire; both sides refuse to talk to another one."""
+
+MAX_MESSAGE_BYTES = 1_000_000
+"""Largest sum of buffers in one message; hosts such as Colab cut larger ones off."""
+
+MASKED = -1.0
+"""Marks a masked cell (not available, as opposed to a weight of zero) in float32 patterns."""
+
+U8_LEVELS = 253
+"""Steps of a companded weight: code = round(U8_LEVELS * sqrt(weight)), 0 to 253."""
+
+U8_NAN = 254
+"""Marks a weight that is not a number in companded patterns."""
+
+U8_MASKED = 255
+"""Marks a masked cell in companded patterns."""
+
+SiteKind: TypeAlias = Literal["encoder", "decoder", "cross"]
+StreamKind: TypeAlias = Literal["encoder", "decoder"]
+View: TypeAlias = Literal["head", "matrix", "text"]
+Theme: TypeAlias = Literal["auto", "light", "dark"]
+Scale: TypeAlias = Literal["linear", "sqrt", "log"]
+Direction: TypeAlias = Literal["from", "to"]
+Phase: TypeAlias = Literal["idle", "running", "failed", "closed"]
+Route: TypeAlias = Literal["interface", "functional", "softmax", "given"]
+DType: TypeAlias = Literal["u1", "i4", "f4"]
+
+
+class ArraySpec(TypedDict):
+    """How to read a buffer: little-endian, C order."""
+
+    buffer: int
+    dtype: DType
+    shape: list[int]
+
+
+class Selection(TypedDict):
+    """What the user holds: a query token, a key token or both; `locked` is false when nothing is held."""
+
+    query: int | None
+    key: int | None
+    locked: bool
+
+
+class ErrorInfo(TypedDict):
+    """A typed error: stable code, what is wrong, what to do."""
+
+    code: str
+    what: str
+    todo: str
+
+
+class Status(TypedDict):
+    """What the kernel is doing; `done` of `total` layers while it runs."""
+
+    phase: Phase
+    run: str | None
+    done: int
+    total: int
+    message: str
+    error: ErrorInfo | None
+
+
+class State(TypedDict):
+    """The synced traits, by name."""
+
+    protocol: int
+    version: str
+    record: str
+    prompt: str
+    context: str
+    view: View
+    site: SiteKind
+    layer: int
+    heads: list[int]
+    selection: Selection
+    direction: Direction
+    threshold: float
+    scale: Scale
+    theme: Theme
+    height: int
+    status: Status
+    can_run: bool
+
+
+class Tokens(TypedDict):
+    """The tokens of one stream, as columns of equal length."""
+
+    text: list[str]
+    label: list[str]
+    id: list[int | None]
+    special: list[bool]
+    continued: list[bool]
+    segment: list[int]
+
+
+class LayerInfo(TypedDict):
+    """One attention site; `fidelity` is the worst relative error of recomputed outputs, null if unchecked."""
+
+    layer: int
+    heads: int
+    kv_heads: int
+    causal: bool
+    window: int | None
+    route: Route
+    scores: bool
+    sinks: bool
+    fidelity: float | None
+
+
+class SiteInfo(TypedDict):
+    """All layers of one kind of attention, with the streams on its two axes."""
+
+    kind: SiteKind
+    query_stream: StreamKind
+    key_stream: StreamKind
+    layers: list[LayerInfo]
+
+
+class ModelCard(TypedDict):
+    """What the header says about the model."""
+
+    name: str
+    architecture: str
+    embedded: bool
+    dtype: str
+    device: str
+    parameters: int | None
+
+
+class HeadNote(TypedDict):
+    """What is known about one head, with its measured score (0 to 1)."""
+
+    layer: int
+    head: int
+    title: str
+    score: float
+    text: str
+
+
+class OpenMeta(TypedDict):
+    """Reply to `open`: the record without its arrays."""
+
+    record: str
+    model: ModelCard
+    streams: dict[StreamKind, Tokens]
+    sites: list[SiteInfo]
+    fidelity: float | None
+    exact: bool
+    notes: list[str]
+    head_notes: list[HeadNote]
+    predictions: bool
+
+
+class OpenArgs(TypedDict):
+    """`open`: describe the current record."""
+
+
+class RunArgs(TypedDict):
+    """`run`: run a prompt; the views follow the `record` trait."""
+
+    prompt: str
+    context: NotRequired[str]
+
+
+class RunMeta(TypedDict):
+    """Reply to `run`, when it is done."""
+
+    record: str
+
+
+class LayerArgs(TypedDict):
+    """`layer`: thumbnails of every head and the patterns of `heads`.
+
+    `thumbnails` is false where the front end has them already.
+    """
+
+    site: SiteKind
+    layer: int
+    heads: list[int]
+    thumbnails: bool
+
+
+class LayerMeta(TypedDict):
+    """Reply to `layer`; buffers: patterns [heads, queries, keys] (f4, or u1 companded), thumbnails [all heads, t, t] (u1).
+
+    `error` is the largest absolute error of a pattern on the wire; 0 means exact float32.
+    `pooled` says how many queries and keys stand behind one thumbnail pixel along each axis (1: every cell is shown);
+    a pixel is the largest weight of its block.
+    """
+
+    site: SiteKind
+    layer: int
+    heads: list[int]
+    patterns: ArraySpec
+    thumbnails: ArraySpec | None
+    error: float
+    pooled: float
+
+
+class RowArgs(TypedDict):
+    """`row`: exact weights and scores of one query for some heads."""
+
+    site: SiteKind
+    layer: int
+    heads: list[int]
+    query: int
+
+
+class RowMeta(TypedDict):
+    """Reply to `row`; buffers: weights [heads, keys] f4, scores [heads, keys] f4 (null where only weights are known).
+
+    Masked cells are `MASKED` in weights and not a number in scores. `sink` is the mass that each head's row gives to
+    its learned sink.
+    """
+
+    site: SiteKind
+    layer: int
+    heads: list[int]
+    query: int
+    weights: ArraySpec
+    scores: ArraySpec | None
+    sink: list[float]
+
+
+class PredictionsArgs(TypedDict):
+    """`predictions`: the tokens that the model expects next, at each position."""
+
+
+class PredictionsMeta(TypedDict):
+    """Reply to `predictions`; buffers: index [positions, k] i4 into `labels`, probs [positions, k] f4, best first."""
+
+    labels: list[str]
+    index: ArraySpec
+    probs: ArraySpec
+
+
+class CancelArgs(TypedDict):
+    """`cancel`: stop the request `id`, or the run that is under way."""
+
+    id: NotRequired[str]
+
+
+RequestKind: TypeAlias = Literal["open", "run", "layer", "row", "predictions", "cancel"]
+
+
+class Request(TypedDict):
+    """Front end -> kernel. `record` names the record that the request is about ("" for the current one)."""
+
+    protocol: int
+    id: str
+    kind: RequestKind
+    record: str
+    args: dict[str, Any]
+
+
+class ReplyOk(TypedDict):
+    """Kernel -> front end: the answer to a request; its arrays are the message's buffers."""
+
+    protocol: int
+    id: str
+    ok: Literal[True]
+    meta: dict[str, Any]
+
+
+class ReplyError(TypedDict):
+    """Kernel -> front end: why a request has no answer."""
+
+    protocol: int
+    id: str
+    ok: Literal[False]
+    error: ErrorInfo
+
+
+class Chunk(TypedDict):
+    """Kernel -> front end: piece `part` of `parts` of a reply; the one buffer carries its bytes.
+
+    The first piece carries the reply itself and the byte length of each of its buffers.
+    """
+
+    protocol: int
+    id: str
+    part: int
+    parts: int
+    reply: NotRequired[ReplyOk]
+    lengths: NotRequired[list[int]]
+
+
+REQUESTS: dict[str, tuple[type, type]] = {
+    "open": (OpenArgs, OpenMeta),
+    "run": (RunArgs, RunMeta),
+    "layer": (LayerArgs, LayerMeta),
+    "row": (RowArgs, RowMeta),
+    "predictions": (PredictionsArgs, PredictionsMeta),
+    "cancel": (CancelArgs, CancelArgs),
+}
+"""Request kind -> (arguments, reply)."""

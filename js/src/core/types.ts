@@ -1,0 +1,127 @@
+// What panes see of the explorer: signals of state and of the data on screen. Panes know no transport.
+import type { ReadonlySignal, Signal } from "@preact/signals-core";
+import type {
+  Direction,
+  ErrorInfo,
+  HeadNote,
+  LayerInfo,
+  OpenMeta,
+  Scale,
+  Selection,
+  SiteInfo,
+  SiteKind,
+  Status,
+  Tokens,
+  View,
+} from "../wire/schema.gen";
+
+/** The pattern of one head as it is on screen. */
+export interface Pattern {
+  readonly head: number;
+  readonly queries: number;
+  readonly keys: number;
+  /** Largest absolute error of `weight`; 0 when the values are exact float32. */
+  readonly error: number;
+  /** Weight from 0 to 1, NaN when the model gave none, MASKED (-1) when the key is out of reach. */
+  weight(query: number, key: number): number;
+}
+
+/** Everything that the current layer shows; consistent in itself: the last good one stays until the next is whole. */
+export interface LayerData {
+  readonly record: OpenMeta;
+  readonly site: SiteInfo;
+  readonly info: LayerInfo;
+  readonly queryTokens: Tokens;
+  readonly keyTokens: Tokens;
+  /** The chosen heads, ascending, each with its pattern. */
+  readonly patterns: readonly Pattern[];
+  /** Largest weight per block, one u8-companded t x t square per head of the layer. */
+  readonly thumbnails: Thumbnails;
+}
+
+export interface Thumbnails {
+  readonly heads: number;
+  readonly size: readonly [queries: number, keys: number];
+  /** Queries and keys behind one pixel; 1 means that every cell is shown. */
+  readonly pooled: number;
+  /** Companded codes of one head, row by row; see U8_* in the schema. */
+  codes(head: number): Uint8Array;
+}
+
+/** Exact values of one query's row, from the kernel. */
+export interface ExactRow {
+  readonly site: SiteKind;
+  readonly layer: number;
+  readonly head: number;
+  readonly query: number;
+  readonly weights: Float32Array;
+  readonly scores: Float32Array | null;
+  readonly sink: number;
+}
+
+/** A token or a cell under the pointer, or reached by keyboard. */
+export interface Focus {
+  readonly query: number | null;
+  readonly key: number | null;
+}
+
+export interface Prediction {
+  readonly label: string;
+  readonly prob: number;
+}
+
+/** State and data of one view of one explorer. Setting a signal of the first group writes the trait. */
+export interface Explorer {
+  // Shared with Python and with other views.
+  readonly view: Signal<View>;
+  readonly site: Signal<SiteKind>;
+  readonly layer: Signal<number>;
+  readonly heads: Signal<number[]>;
+  readonly selection: Signal<Selection>;
+  readonly direction: Signal<Direction>;
+  readonly threshold: Signal<number>;
+  readonly scale: Signal<Scale>;
+  readonly status: ReadonlySignal<Status>;
+  // Of this view alone.
+  readonly hover: Signal<Focus | null>;
+  /** What the inspector speaks of: the hovered token or cell, else what is held. */
+  readonly focus: ReadonlySignal<Focus>;
+  readonly palette: ReadonlySignal<Palette>;
+  // Data.
+  readonly data: ReadonlySignal<LayerData | null>;
+  /** Exact rows of the focused query for the chosen heads, when they have arrived; else empty. */
+  readonly exact: ReadonlySignal<readonly ExactRow[]>;
+  /** What the model expects after the token at `query`, best first; empty when it is not a causal model. */
+  readonly predictions: ReadonlySignal<(query: number) => readonly Prediction[]>;
+  readonly error: ReadonlySignal<ErrorInfo | null>;
+  // Actions.
+  /** Hold a token or a cell (null lets go). */
+  hold(focus: Focus | null): void;
+  headNote(layer: number, head: number): HeadNote | null;
+}
+
+/** Colours of the current theme, read from CSS so that canvas and DOM agree. */
+export interface Palette {
+  readonly dark: boolean;
+  readonly bg: string;
+  readonly panel: string;
+  readonly line: string;
+  readonly ink: string;
+  readonly soft: string;
+  readonly faint: string;
+  readonly accent: string;
+  readonly hover: string;
+  readonly sans: string;
+  readonly mono: string;
+  /** Colour of a head: stays distinct to 32 heads, safe for colour-blind readers. */
+  head(index: number): readonly [r: number, g: number, b: number];
+  /** Perceptually uniform ramp for weights, t from 0 to 1. */
+  ramp(t: number): readonly [r: number, g: number, b: number];
+}
+
+/** A pane: builds itself into `host`, follows the explorer's signals, and lets go of everything when destroyed. */
+export interface Pane {
+  destroy(): void;
+}
+
+export type CreatePane = (host: HTMLElement, explorer: Explorer) => Pane;
