@@ -1,0 +1,1 @@
+"""Drives JupyterLab through its own commands, and the explorer through its accessible names."""
