@@ -16,7 +16,14 @@ from attnwidget.wire import schema
 
 TARGET = Path(__file__).parents[2] / "js" / "src" / "wire" / "schema.gen.ts"
 
-PRIMITIVES = {"int": "number", "float": "number", "str": "string", "bool": "boolean", "Any": "unknown", "None": "null"}
+PRIMITIVES = {
+    "int": "number",
+    "float": "number",
+    "str": "string",
+    "bool": "boolean",
+    "Any": "unknown",
+    "None": "null",
+}
 
 
 def _typescript(node: ast.expr) -> str:
@@ -49,7 +56,9 @@ def _doc(text: str | None, indent: str = "") -> str:
     lines = inspect.cleandoc(text or "").splitlines()
     if len(lines) == 1:
         return f"{indent}/** {lines[0]} */\n"
-    return "".join([f"{indent}/**\n", *(f"{indent} * {line}".rstrip() + "\n" for line in lines), f"{indent} */\n"])
+    return "".join(
+        [f"{indent}/**\n", *(f"{indent} * {line}".rstrip() + "\n" for line in lines), f"{indent} */\n"]
+    )
 
 
 def _interface(node: ast.ClassDef) -> str:
@@ -82,15 +91,22 @@ def render() -> str:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if name.isupper():
                 number = ast.literal_eval(value)
-                parts.append(_doc(str(doc)) + f"export const {name} = {number:g};\n".replace("1e+06", "1_000_000"))
-            case ast.AnnAssign(target=ast.Name(id=name), annotation=ast.Name(id="TypeAlias"), value=ast.expr() as value):
+                parts.append(
+                    _doc(str(doc)) + f"export const {name} = {number:g};\n".replace("1e+06", "1_000_000")
+                )
+            case ast.AnnAssign(
+                target=ast.Name(id=name), annotation=ast.Name(id="TypeAlias"), value=ast.expr() as value
+            ):
                 parts.append(f"export type {name} = {_typescript(value)};\n")
             case ast.ClassDef() if is_typeddict(getattr(schema, node.name)):
                 parts.append(_interface(node))
     requests = "".join(
-        f"  {kind}: {{ args: {args.__name__}; meta: {meta.__name__} }};\n" for kind, (args, meta) in schema.REQUESTS.items()
+        f"  {kind}: {{ args: {args.__name__}; meta: {meta.__name__} }};\n"
+        for kind, (args, meta) in schema.REQUESTS.items()
     )
-    parts.append("/** Request kind -> arguments and reply. */\nexport interface Requests {\n" + requests + "}\n")
+    parts.append(
+        "/** Request kind -> arguments and reply. */\nexport interface Requests {\n" + requests + "}\n"
+    )
     return "\n".join(parts)
 
 

@@ -197,11 +197,11 @@ class LayerArgs(TypedDict):
 
 
 class LayerMeta(TypedDict):
-    """Reply to `layer`; buffers: patterns [heads, queries, keys] (f4, or u1 companded), thumbnails [all heads, t, t] (u1).
+    """Reply to `layer`: patterns [heads, queries, keys] (f4, or u1 companded), thumbnails [heads, t, t] (u1).
 
     `error` is the largest absolute error of a pattern on the wire; 0 means exact float32.
-    `pooled` says how many queries and keys stand behind one thumbnail pixel along each axis (1: every cell is shown);
-    a pixel is the largest weight of its block.
+    `pooled` says how many queries, and keys, stand behind one thumbnail pixel (1: every cell is
+    shown); a pixel is the largest weight of its block.
     """
 
     site: SiteKind
@@ -223,10 +223,10 @@ class RowArgs(TypedDict):
 
 
 class RowMeta(TypedDict):
-    """Reply to `row`; buffers: weights [heads, keys] f4, scores [heads, keys] f4 (null where only weights are known).
+    """Reply to `row`: weights [heads, keys] f4, scores [heads, keys] f4 (null where only weights are known).
 
-    Masked cells are `MASKED` in weights and not a number in scores. `sink` is the mass that each head's row gives to
-    its learned sink.
+    Masked cells are `MASKED` in weights and not a number in scores. `sink` is the mass that each head's row
+    gives to its learned sink.
     """
 
     site: SiteKind
@@ -243,7 +243,7 @@ class PredictionsArgs(TypedDict):
 
 
 class PredictionsMeta(TypedDict):
-    """Reply to `predictions`; buffers: index [positions, k] i4 into `labels`, probs [positions, k] f4, best first."""
+    """Reply to `predictions`: index [positions, k] i4 into `labels`, probs [positions, k] f4, best first."""
 
     labels: list[str]
     index: ArraySpec
