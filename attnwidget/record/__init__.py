@@ -1,0 +1,24 @@
+"""The record of one run: tokens, attention sites, weights on demand. Needs numpy only."""
+
+from __future__ import annotations
+
+from attnwidget.record.record import AttentionRecord, ModelInfo, Predictions, Stream
+from attnwidget.record.sites import DenseSite, Kind, Pick, Route, Site
+from attnwidget.record.tokens import Token, text_tokens, visible_label
+from attnwidget.record.visibility import Visibility
+
+__all__ = [
+    "AttentionRecord",
+    "DenseSite",
+    "Kind",
+    "ModelInfo",
+    "Pick",
+    "Predictions",
+    "Route",
+    "Site",
+    "Stream",
+    "Token",
+    "Visibility",
+    "text_tokens",
+    "visible_label",
+]

@@ -1,0 +1,234 @@
+"""Attention sites: what one attention module's call left behind, answered row by row."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attnwidget.errors import InputError, NotRecordedError
+from attnwidget.record.visibility import Visibility
+
+Kind: TypeAlias = Literal["encoder", "decoder", "cross"]
+Route: TypeAlias = Literal["interface", "functional", "softmax", "given"]
+Pick: TypeAlias = "slice | int | Sequence[int] | NDArray[np.integer]"
+Floats: TypeAlias = NDArray[np.float32]
+
+ALL = slice(None)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Site(ABC):
+    """One attention module's call, for one prompt, with padding cut out.
+
+    Heads and queries are picked by a slice, a number or a sequence of numbers; the axis always stays.
+
+    Parameters
+    ----------
+    kind : {"encoder", "decoder", "cross"}
+        Self-attention of the encoder or of the decoder, or cross-attention.
+    layer : int
+        0-based layer number in the model; layers without attention keep theirs.
+    name : str
+        The module's dotted name.
+    route : {"interface", "functional", "softmax", "given"}
+        How it was captured.
+    heads, kv_heads : int
+        Query heads, and heads that have keys and values of their own.
+    queries, keys : int
+        Number of positions.
+    visibility : Visibility
+        Which keys each query sees.
+    fidelity : float or None
+        Worst relative error of the spot check, recomputed weights times values against the module's own
+        output; None where nothing could be checked (given weights).
+    softcap : float or None
+        Scores are softcap * tanh(scores / softcap) before the mask.
+    scaling : float or None
+        Factor on q·k; None where unknown.
+    has_sinks : bool
+        Whether a learned sink takes part of each row's mass, so that rows sum to less than 1.
+    """
+
+    kind: Kind
+    layer: int
+    name: str
+    route: Route
+    heads: int
+    kv_heads: int
+    queries: int
+    keys: int
+    visibility: Visibility
+    fidelity: float | None = None
+    softcap: float | None = None
+    scaling: float | None = None
+    has_sinks: bool = False
+
+    @property
+    def causal(self) -> bool:
+        """Whether no query sees a key after itself."""
+        return self.visibility.causal
+
+    @property
+    def window(self) -> int | None:
+        """Number of keys that a query sees at most, itself included; None without a sliding window."""
+        return self.visibility.window
+
+    @property
+    @abstractmethod
+    def has_scores(self) -> bool:
+        """Whether queries and keys are known, and with them the scores."""
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """Bytes held by this site alone; see `shared` for what it shares with others."""
+
+    @property
+    def shared(self) -> tuple[tuple[int, int], ...]:
+        """Identity and bytes of each array that several sites may share."""
+        mask = self.visibility.mask
+        return () if mask is None else ((id(mask), mask.nbytes),)
+
+    @abstractmethod
+    def weights(self, heads: Pick = ALL, queries: Pick = ALL) -> Floats:
+        """Weights after the softmax.
+
+        Parameters
+        ----------
+        heads, queries : slice, int or sequence of int
+            Which ones; all by default.
+
+        Returns
+        -------
+        float32 array [heads, queries, keys]
+            Masked cells are 0. Rows sum to 1, or to less where a sink takes the rest.
+        """
+
+    def visible(self, queries: Pick = ALL) -> NDArray[np.bool_]:
+        """Which keys the queries see.
+
+        Returns
+        -------
+        bool array [queries, keys], or [heads, queries, keys] where heads differ
+            False is masked: not applicable, which is not a weight of zero.
+        """
+        return self.visibility.rows(self.pick_queries(queries), 0, self.keys)
+
+    def scores(self, heads: Pick = ALL, queries: Pick = ALL) -> Floats:
+        """Scores before the softmax, scaled, soft-capped and with position bias.
+
+        Returns
+        -------
+        float32 array [heads, queries, keys]
+            -inf where masked.
+
+        Raises
+        ------
+        NotRecordedError
+            Where only weights are known.
+        """
+        raise self._only_weights("scores")
+
+    def qk(self, head: int) -> tuple[Floats, Floats]:
+        """Return queries and keys of a head, after rotation where the model rotates.
+
+        Returns
+        -------
+        float32 array [queries, d], float32 array [keys, d]
+            The score before scaling is their product.
+
+        Raises
+        ------
+        NotRecordedError
+            Where only weights are known.
+        """
+        raise self._only_weights("queries and keys")
+
+    def sink(self, heads: Pick = ALL, queries: Pick = ALL) -> Floats:
+        """Mass that goes to the learned sink.
+
+        Returns
+        -------
+        float32 array [heads, queries]
+            0 where there is no sink.
+        """
+        shape = (len(self.pick_heads(heads)), len(self.pick_queries(queries)))
+        return np.zeros(shape, dtype=np.float32)
+
+    def pick_heads(self, heads: Pick) -> NDArray[np.intp]:
+        """Head numbers that a pick stands for; InputError if one does not exist."""
+        return _picked(heads, self.heads, "head", self._place)
+
+    def pick_queries(self, queries: Pick) -> NDArray[np.intp]:
+        """Query positions that a pick stands for; InputError if one does not exist."""
+        return _picked(queries, self.queries, "query", self._place)
+
+    @property
+    def _place(self) -> str:
+        return f"{self.kind} layer {self.layer}"
+
+    def _only_weights(self, what: str) -> NotRecordedError:
+        return NotRecordedError(
+            f"The {what} of {self._place} were not recorded: only its weights are known.",
+            "Ask for its weights.",
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DenseSite(Site):
+    """A site of which the weights themselves are held.
+
+    Parameters
+    ----------
+    values : float32 array [heads, queries, keys]
+        Weights; masked cells are 0.
+    sinks : float32 array [heads, queries] or None
+        Mass of the learned sink.
+    """
+
+    values: Floats
+    sinks: Floats | None = None
+
+    @property
+    def has_scores(self) -> bool:
+        """Always False: there are no queries and keys."""
+        return False
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the weights."""
+        return self.values.nbytes + (0 if self.sinks is None else self.sinks.nbytes)
+
+    def weights(self, heads: Pick = ALL, queries: Pick = ALL) -> Floats:
+        """Weights as recorded: float32 [heads, queries, keys]."""
+        picked = self.values[self.pick_heads(heads)[:, None], self.pick_queries(queries)[None]]
+        return np.asarray(picked, dtype=np.float32)
+
+    def sink(self, heads: Pick = ALL, queries: Pick = ALL) -> Floats:
+        """Mass that goes to the learned sink: float32 [heads, queries]."""
+        if self.sinks is None:
+            return super().sink(heads, queries)
+        return self.sinks[self.pick_heads(heads)[:, None], self.pick_queries(queries)[None]]
+
+
+def _picked(pick: Pick, count: int, noun: str, place: str) -> NDArray[np.intp]:
+    if isinstance(pick, slice):
+        return np.arange(count)[pick]
+    chosen = np.atleast_1d(np.asarray(pick))
+    if chosen.size == 0:
+        return np.zeros(0, dtype=np.intp)
+    if chosen.ndim != 1 or not np.issubdtype(chosen.dtype, np.integer):
+        raise InputError(
+            f"{pick!r} does not name {noun} numbers.", f"Give a {noun} number, several, or a slice."
+        )
+    if int(chosen.min()) < 0 or int(chosen.max()) >= count:
+        wrong = next(int(c) for c in chosen if not 0 <= c < count)
+        plural = {"query": "queries"}.get(noun, noun + "s")
+        has = f"one {noun}: 0" if count == 1 else f"{plural} 0 to {count - 1}"
+        raise InputError(f"There is no {noun} {wrong} in {place}.", f"It has {has}.")
+    return chosen.astype(np.intp)

@@ -1,0 +1,112 @@
+"""Tokens as the explorer shows them: id, decoded text, and a label in which nothing is invisible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from attnwidget.errors import InputError
+
+_CONTROL = {"\n": "↵", "\r": "␍", "\t": "⇥", "\x0b": "␋", "\x0c": "␌", "\x00": "␀", "\u00a0": "⍽"}
+
+# How vocabularies spell a leading space or a newline: byte-level BPE, SentencePiece.
+_VOCABULARY_MARKS = {"Ġ": " ", "▁": " ", "Ċ": "\n", "ĉ": "\t"}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token of a prompt.
+
+    Parameters
+    ----------
+    id : int or None
+        Vocabulary id; None where only texts were given.
+    text : str
+        Decoded text with its leading space, such as ``" cat"``.
+    label : str
+        What a token column shows: ``"cat"``, ``"↵"``, ``"␣"``, ``"⟨bos⟩"``.
+    special : bool
+        Whether the tokenizer adds it (begin, end, separator, ...) and no text stands behind it.
+    continued : bool
+        Whether it carries on the character that the token before began.
+    segment : int
+        0 for the first text of a pair, 1 for the second.
+    start, end : int or None
+        Character offsets in the typed text, where known.
+    """
+
+    id: int | None
+    text: str
+    label: str
+    special: bool = False
+    continued: bool = False
+    segment: int = 0
+    start: int | None = None
+    end: int | None = None
+
+
+def visible_label(text: str) -> str:
+    """Write a token's text so that nothing in it is invisible.
+
+    Parameters
+    ----------
+    text : str
+        Decoded token text.
+
+    Returns
+    -------
+    str
+        The text without the one space in front of a word; a token of spaces only becomes ``"␣"`` per space
+        and control characters become symbols.
+    """
+    if not text:
+        return "∅"
+    if not text.strip(" "):
+        return "␣" * len(text)
+    body = text[1:] if text[0] == " " and text[1] not in " \n\r\t" else text
+    lead = len(body) - len(body.lstrip(" "))
+    trail = len(body) - len(body.rstrip(" "))
+    body = "␣" * lead + body[lead : len(body) - trail] + "␣" * trail
+    return "".join(_CONTROL.get(character, character) for character in body)
+
+
+def text_tokens(tokens: Iterable[object]) -> tuple[Token, ...]:
+    """Turn given tokens into `Token` objects.
+
+    Parameters
+    ----------
+    tokens : iterable of str or Token
+        Strings may be vocabulary pieces: the marks for a leading space in byte-level and SentencePiece
+        vocabularies become that space.
+
+    Returns
+    -------
+    tuple of Token
+
+    Raises
+    ------
+    InputError
+        If an entry is neither a string nor a `Token`, or a bare string was given instead of a sequence.
+    """
+    if isinstance(tokens, str):
+        raise InputError("tokens is one string.", "Give a list with one entry per token.")
+    made: list[Token] = []
+    for place, token in enumerate(tokens):
+        if isinstance(token, Token):
+            made.append(token)
+        elif isinstance(token, str):
+            text = token
+            if text[:1] in _VOCABULARY_MARKS:
+                text = _VOCABULARY_MARKS[text[0]] + text[1:]
+            made.append(Token(id=None, text=text, label=visible_label(text), special=_looks_special(token)))
+        else:
+            raise InputError(
+                f"Token {place} is of type {type(token).__name__}, not a string.",
+                "Give the tokens as strings, for example tokenizer.convert_ids_to_tokens(ids).",
+            )
+    return tuple(made)
+
+
+def _looks_special(piece: str) -> bool:
+    bracketed = len(piece) > 2 and (piece[0] + piece[-1]) in ("[]", "<>", "⟨⟩")
+    return bracketed and piece[1:-1].strip("|/").replace("_", "").isalnum() and " " not in piece
