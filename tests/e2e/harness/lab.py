@@ -171,13 +171,12 @@ class LabServer:
 
     def _stop(self) -> None:
         # The whole group: under `make demo`, the server is a grandchild.
-        for wanted in (signal.SIGTERM, signal.SIGKILL):
-            if self._process.poll() is None:
-                os.killpg(self._process.pid, wanted)
-                try:
-                    self._process.wait(STOP_TIMEOUT)
-                except subprocess.TimeoutExpired:
-                    continue
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_TIMEOUT)
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
         shutil.rmtree(self._home, ignore_errors=True)
 
     def __exit__(
