@@ -81,7 +81,7 @@ class State(TypedDict):
 
     protocol: int
     version: str
-    record: str
+    record_id: str
     prompt: str
     context: str
     view: View

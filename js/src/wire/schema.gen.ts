@@ -71,7 +71,7 @@ export interface Status {
 export interface State {
   protocol: number;
   version: string;
-  record: string;
+  record_id: string;
   prompt: string;
   context: string;
   view: View;
