@@ -82,7 +82,9 @@ def front_end() -> Outcome:
         if not report.exists():
             return Outcome(code or 1, last)
         counts = json.loads(report.read_text())
-    passed, failed = counts["numPassedTests"], counts["numFailedTests"]
+    # A file that does not load fails without a test in it.
+    broken = sum(file["status"] == "failed" and not file["assertionResults"] for file in counts["testResults"])
+    passed, failed = counts["numPassedTests"], counts["numFailedTests"] + broken
     return Outcome(code or int(passed == 0), f"{passed} passed, {failed} failed")
 
 
