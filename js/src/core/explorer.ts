@@ -1,0 +1,399 @@
+// State and data of one view of an explorer: signals over the traits, and the loading that keeps them true.
+import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
+import { isAbort, toErrorInfo } from "../transport/errors";
+import { same } from "../transport/same";
+import type { Transport } from "../transport/types";
+import type { ErrorInfo, HeadNote, OpenMeta, State, Theme } from "../wire/schema.gen";
+import { clampPlace, clampSelection, findLayer, findSite, NOTHING_HELD, type Place, tokensOf } from "./clamp";
+import { Latest } from "./latest";
+import { LayerLoader, readPredictions } from "./loader";
+import { RowLoader, type RowsWanted } from "./rows";
+import { followed, synced } from "./synced";
+import type { Explorer, Focus, LayerData, Palette, Prediction } from "./types";
+
+/** What the frame around the panes needs besides what panes see. */
+export interface ExplorerApp extends Explorer {
+  readonly theme: Signal<Theme>;
+  readonly prompt: ReadonlySignal<string>;
+  readonly context: ReadonlySignal<string>;
+  readonly height: ReadonlySignal<number>;
+  readonly canRun: ReadonlySignal<boolean>;
+  /** The record that the traits name; "" while there is none. */
+  readonly record: ReadonlySignal<string>;
+  /** A run is under way, here or started from Python. */
+  readonly running: ReadonlySignal<boolean>;
+  /** What is on screen is not yet what was asked for. */
+  readonly loading: ReadonlySignal<boolean>;
+  /** The kernel has been silent for long, or null. */
+  readonly silent: ReadonlySignal<string | null>;
+  run(prompt: string, context: string): void;
+  cancel(): void;
+  dismissError(): void;
+  moveLayer(by: number): void;
+  moveHead(by: number): void;
+  toggleHead(head: number): void;
+  soloHead(head: number): void;
+  destroy(): void;
+}
+
+export interface ExplorerOptions {
+  /** Milliseconds after which a kernel that has not answered is spoken of. */
+  patience?: number;
+}
+
+interface Wanted {
+  readonly record: string;
+  readonly place: Place;
+}
+
+const NO_FOCUS: Focus = { query: null, key: null };
+const NO_PREDICTIONS: readonly Prediction[] = [];
+
+export function createExplorer(
+  transport: Transport,
+  palette: ReadonlySignal<Palette>,
+  options: ExplorerOptions = {},
+): ExplorerApp {
+  const { patience = 10_000 } = options;
+  const release = new AbortController();
+  const abort = release.signal;
+  const mirror = <K extends keyof State>(key: K) => synced(transport.state, key, abort);
+  const follow = <K extends keyof State>(key: K) => followed(transport.state, key, abort);
+  const onRelease = (stop: () => void) => abort.addEventListener("abort", stop, { once: true });
+
+  const view = mirror("view");
+  const site = mirror("site");
+  const layer = mirror("layer");
+  const heads = mirror("heads");
+  const selection = mirror("selection");
+  const direction = mirror("direction");
+  const threshold = mirror("threshold");
+  const scale = mirror("scale");
+  const theme = mirror("theme");
+  const record = follow("record_id");
+  const status = follow("status");
+
+  const hover = signal<Focus | null>(null);
+  const data = signal<LayerData | null>(null);
+  const failure = signal<ErrorInfo | null>(null);
+  const dismissed = signal<ErrorInfo | null>(null);
+  const silent = signal<string | null>(null);
+  const starting = signal(false);
+
+  const loader = new LayerLoader(transport);
+
+  const report = (error: unknown) => {
+    if (!isAbort(error) && !abort.aborted) failure.value = toErrorInfo(error);
+  };
+
+  /** Speaks up when the kernel stays silent; a run that is under way explains the silence. */
+  async function patiently<T>(promise: Promise<T>): Promise<T> {
+    const timer = setInterval(() => {
+      if (status.peek().phase !== "running") {
+        silent.value =
+          "The kernel has not answered yet. It is busy, or gone; if it is gone, run the cell again.";
+      }
+    }, patience);
+    try {
+      const value = await promise;
+      silent.value = null;
+      return value;
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  // --- The layer on screen -------------------------------------------------------------------------------
+
+  let asked = 0;
+  let shown = 0;
+
+  function show(next: LayerData, turn: number): void {
+    if (abort.aborted || turn < shown) return;
+    shown = turn;
+    batch(() => {
+      if (failure.peek() !== null && next.record.record === record.peek()) failure.value = null;
+      data.value = next;
+    });
+  }
+
+  /** Writes back what the record forces: a site, layer, heads or selection that it does not have. */
+  function settle(meta: OpenMeta): Place | null {
+    const wanted = { site: site.peek(), layer: layer.peek(), heads: heads.peek() };
+    const place = clampPlace(meta, wanted);
+    if (place === null) return null;
+    const info = findSite(meta, place.site);
+    const [queries, keys] = info
+      ? [tokensOf(meta, info.query_stream).label.length, tokensOf(meta, info.key_stream).label.length]
+      : [0, 0];
+    batch(() => {
+      if (place.site !== wanted.site) site.value = place.site;
+      if (place.layer !== wanted.layer) layer.value = place.layer;
+      if (!same(place.heads, wanted.heads)) heads.value = [...place.heads];
+      const held = clampSelection(selection.peek(), queries, keys);
+      if (!same(held, selection.peek())) selection.value = held;
+    });
+    return place;
+  }
+
+  let forRecord = new AbortController();
+  onRelease(() => forRecord.abort());
+
+  const pump = new Latest<{ wanted: Wanted; turn: number }>(async ({ wanted, turn }) => {
+    const { signal: ended } = forRecord;
+    try {
+      const meta = await patiently(loader.open(wanted.record, ended));
+      if (ended.aborted || wanted.record !== record.peek()) return;
+      const place = settle(meta);
+      if (place === null) {
+        failure.value = {
+          code: "no-attention",
+          what: "This record holds no attention.",
+          todo: "Choose a model with attention layers.",
+        };
+        return;
+      }
+      show(await patiently(loader.load(meta, place, ended)), turn);
+    } catch (error) {
+      if (!ended.aborted) report(error);
+    }
+  });
+
+  let currentRecord = "";
+  onRelease(
+    effect(() => {
+      const wanted: Wanted = {
+        record: record.value,
+        place: { site: site.value, layer: layer.value, heads: heads.value },
+      };
+      if (wanted.record !== currentRecord) {
+        currentRecord = wanted.record;
+        forRecord.abort();
+        forRecord = new AbortController();
+        hover.value = null;
+      }
+      if (wanted.record === "") return;
+      asked += 1;
+      const turn = asked;
+      const meta = loader.peekOpen(wanted.record);
+      const place = meta && clampPlace(meta, wanted.place);
+      const ready = meta && place && loader.peek(meta, place);
+      if (ready && meta) {
+        pump.clear();
+        show(ready, turn);
+        settle(meta);
+      } else {
+        pump.push({ wanted, turn });
+      }
+    }),
+  );
+
+  onRelease(
+    effect(() => {
+      const held = selection.value;
+      const now = data.value;
+      if (now === null || now.record.record !== record.peek() || now.site.kind !== site.peek()) return;
+      const fitting = clampSelection(held, now.queryTokens.label.length, now.keyTokens.label.length);
+      if (fitting !== held) selection.value = NOTHING_HELD;
+    }),
+  );
+
+  onRelease(prefetchNeighbours());
+
+  /** In idle time, fetches the layers next to the one on screen. */
+  function prefetchNeighbours(): () => void {
+    let cancelIdle = () => {};
+    const stop = effect(() => {
+      const now = data.value;
+      cancelIdle();
+      if (now === null || transport.kind !== "live") return;
+      const ended = forRecord.signal;
+      cancelIdle = whenIdle(async () => {
+        const chosen = now.patterns.map((pattern) => pattern.head);
+        const index = now.site.layers.indexOf(now.info);
+        for (const neighbour of [now.site.layers[index + 1], now.site.layers[index - 1]]) {
+          const busy = pump.busy || ended.aborted || data.peek() !== now;
+          if (neighbour === undefined || busy || status.peek().phase === "running") continue;
+          const place = clampPlace(now.record, {
+            site: now.site.kind,
+            layer: neighbour.layer,
+            heads: chosen,
+          });
+          // A guess that fails is no news: whoever goes there asks again and is told.
+          if (place !== null) await loader.load(now.record, place, ended).catch(() => undefined);
+        }
+      });
+    });
+    return () => {
+      stop();
+      cancelIdle();
+    };
+  }
+
+  const loading = computed(() => {
+    const now = data.value;
+    if (record.value === "") return false;
+    if (now === null || now.record.record !== record.value) return true;
+    const shownHeads = now.patterns.map((pattern) => pattern.head);
+    return now.site.kind !== site.value || now.info.layer !== layer.value || !same(shownHeads, heads.value);
+  });
+
+  // --- Focus, exact rows, predictions --------------------------------------------------------------------
+
+  const focus = computed<Focus>(() => {
+    const over = hover.value;
+    if (over !== null && (over.query !== null || over.key !== null)) return over;
+    const { locked, query, key } = selection.value;
+    return locked ? { query, key } : NO_FOCUS;
+  });
+
+  const rowsWanted = computed<RowsWanted | null>(() => {
+    const now = data.value;
+    const { query } = focus.value;
+    if (now === null || query === null || query >= now.queryTokens.label.length) return null;
+    return {
+      record: now.record.record,
+      site: now.site.kind,
+      layer: now.info.layer,
+      heads: now.patterns.map((pattern) => pattern.head),
+      query,
+    };
+  });
+  const rows = new RowLoader(transport, rowsWanted, report, abort);
+  onRelease(effect(() => rows.ask(rowsWanted.value, hover.value === null)));
+
+  const expected = signal<{ record: string; positions: Prediction[][] } | null>(null);
+  let expectedFor = "";
+  onRelease(
+    effect(() => {
+      const now = data.value;
+      if (now === null || focus.value.query === null || !now.record.predictions) return;
+      if (expectedFor === now.record.record) return;
+      const name = now.record.record;
+      expectedFor = name;
+      transport
+        .request("predictions", {}, { record: name, signal: abort })
+        .then(({ meta, buffers }) => {
+          if (expectedFor === name)
+            expected.value = { record: name, positions: readPredictions(meta, buffers) };
+        })
+        .catch(report);
+    }),
+  );
+  const predictions = computed(() => {
+    const now = data.value;
+    const known = expected.value;
+    const apply =
+      known !== null && now?.record.record === known.record && now.site.query_stream === "decoder";
+    return (query: number) => (apply && known.positions[query]) || NO_PREDICTIONS;
+  });
+
+  // --- Errors, runs --------------------------------------------------------------------------------------
+
+  const error = computed(() => {
+    const found = failure.value ?? (status.value.phase === "failed" ? status.value.error : null);
+    return found !== null && same(found, dismissed.value) ? null : found;
+  });
+
+  const running = computed(() => starting.value || status.value.phase === "running");
+
+  function run(prompt: string, context: string): void {
+    if (running.peek()) return;
+    batch(() => {
+      failure.value = null;
+      dismissed.value = null;
+      starting.value = true;
+    });
+    transport
+      .request("run", context === "" ? { prompt } : { prompt, context }, { signal: abort })
+      .catch((reason) => {
+        // The status trait tells of a run that failed or was cancelled; here only what it cannot know.
+        const cancelled = toErrorInfo(reason).code === "cancelled";
+        if (!cancelled && status.peek().phase !== "failed") report(reason);
+      })
+      .finally(() => {
+        starting.value = false;
+      });
+  }
+
+  function chooseLayer(step: number): void {
+    const now = data.peek();
+    if (now === null) return;
+    const info = findLayer(now.site, layer.peek()) ?? now.info;
+    const next = now.site.layers[now.site.layers.indexOf(info) + step];
+    if (next !== undefined) layer.value = next.layer;
+  }
+
+  return {
+    view,
+    site,
+    layer,
+    heads,
+    selection,
+    direction,
+    threshold,
+    scale,
+    theme,
+    status,
+    hover,
+    focus,
+    palette,
+    data,
+    exact: rows.rows,
+    predictions,
+    error,
+    prompt: follow("prompt"),
+    context: follow("context"),
+    height: follow("height"),
+    canRun: follow("can_run"),
+    record,
+    running,
+    loading,
+    silent,
+    hold(next) {
+      const empty = next === null || (next.query === null && next.key === null);
+      selection.value = empty ? NOTHING_HELD : { query: next.query, key: next.key, locked: true };
+    },
+    headNote(inLayer, head): HeadNote | null {
+      const notes = data.value?.record.head_notes ?? [];
+      return notes.find((note) => note.layer === inLayer && note.head === head) ?? null;
+    },
+    run,
+    cancel() {
+      transport.request("cancel", {}, { signal: abort }).catch(report);
+    },
+    dismissError() {
+      dismissed.value = error.peek();
+    },
+    moveLayer: chooseLayer,
+    moveHead(by) {
+      const count = data.peek()?.info.heads ?? 0;
+      const first = heads.peek()[0] ?? 0;
+      const next = Math.min(count - 1, Math.max(0, first + by));
+      if (count > 0) heads.value = [next];
+    },
+    toggleHead(head) {
+      const chosen = heads.peek();
+      const without = chosen.filter((other) => other !== head);
+      if (without.length === chosen.length) heads.value = [...chosen, head].sort((a, b) => a - b);
+      else if (without.length > 0) heads.value = without;
+    },
+    soloHead(head) {
+      heads.value = [head];
+    },
+    destroy() {
+      release.abort();
+      transport.destroy();
+    },
+  };
+}
+
+/** Calls back when the browser is idle; returns how to call it off. */
+function whenIdle(callback: () => void): () => void {
+  if (typeof requestIdleCallback === "function") {
+    const handle = requestIdleCallback(callback, { timeout: 1000 });
+    return () => cancelIdleCallback(handle);
+  }
+  const timer = setTimeout(callback, 100);
+  return () => clearTimeout(timer);
+}

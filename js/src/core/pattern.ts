@@ -1,0 +1,26 @@
+// One head's pattern over the buffer it came in: exact float32, or 8-bit square-root codes.
+import { decodeTable } from "../math/weights";
+import type { Pattern } from "./types";
+
+/** Weight of each 8-bit code. */
+const EXPANDED: Readonly<Float32Array> = decodeTable();
+
+/** A pattern of shape [queries, keys]; `error` is the largest absolute error of a weight. */
+export function createPattern(
+  head: number,
+  queries: number,
+  keys: number,
+  values: Float32Array | Uint8Array,
+  error: number,
+): Pattern {
+  if (values.length !== queries * keys) {
+    throw new RangeError(
+      `A ${queries} x ${keys} pattern needs ${queries * keys} values, not ${values.length}.`,
+    );
+  }
+  const shape = { head, queries, keys, error };
+  if (values instanceof Float32Array) {
+    return { ...shape, weight: (query, key) => values[query * keys + key] as number };
+  }
+  return { ...shape, weight: (query, key) => EXPANDED[values[query * keys + key] as number] as number };
+}

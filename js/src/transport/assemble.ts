@@ -1,0 +1,77 @@
+// Puts chunked replies together again: pieces may come in any order, several replies may be under way at once.
+import type { Chunk, ReplyError, ReplyOk } from "../wire/schema.gen";
+
+export interface WholeReply {
+  reply: ReplyOk | ReplyError;
+  buffers: DataView[];
+}
+
+interface Partial {
+  pieces: (DataView | undefined)[];
+  missing: number;
+  reply: ReplyOk | null;
+  lengths: number[];
+}
+
+function isChunk(message: Chunk | ReplyOk | ReplyError): message is Chunk {
+  return "parts" in message;
+}
+
+/** The bytes of `pieces`, cut into buffers of the given lengths. */
+export function cut(pieces: readonly DataView[], lengths: readonly number[]): DataView[] {
+  const total = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
+  const needed = lengths.reduce((sum, length) => sum + length, 0);
+  if (total !== needed) throw new RangeError(`The pieces hold ${total} bytes of ${needed}.`);
+  const joined = new Uint8Array(total);
+  let at = 0;
+  for (const piece of pieces) {
+    joined.set(new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength), at);
+    at += piece.byteLength;
+  }
+  let from = 0;
+  return lengths.map((length) => {
+    const view = new DataView(joined.buffer, from, length);
+    from += length;
+    return view;
+  });
+}
+
+export class Assembler {
+  readonly #partial = new Map<string, Partial>();
+
+  /** Takes one message; returns the reply once it is whole, else null. */
+  add(message: Chunk | ReplyOk | ReplyError, buffers: readonly DataView[]): WholeReply | null {
+    if (!isChunk(message)) return { reply: message, buffers: [...buffers] };
+    const partial = this.#partial.get(message.id) ?? {
+      pieces: new Array<DataView | undefined>(message.parts).fill(undefined),
+      missing: message.parts,
+      reply: null,
+      lengths: [],
+    };
+    this.#partial.set(message.id, partial);
+    const piece = buffers[0];
+    if (piece === undefined || message.part >= partial.pieces.length) {
+      this.#partial.delete(message.id);
+      throw new RangeError(`Piece ${message.part} of ${message.parts} is malformed.`);
+    }
+    if (partial.pieces[message.part] === undefined) partial.missing -= 1;
+    partial.pieces[message.part] = piece;
+    if (message.reply !== undefined) {
+      partial.reply = message.reply;
+      partial.lengths = message.lengths ?? [];
+    }
+    if (partial.missing > 0 || partial.reply === null) return null;
+    this.#partial.delete(message.id);
+    const pieces = partial.pieces.filter((item) => item !== undefined);
+    return { reply: partial.reply, buffers: cut(pieces, partial.lengths) };
+  }
+
+  /** Forgets what has arrived of a reply that nobody waits for any more. */
+  drop(id: string): void {
+    this.#partial.delete(id);
+  }
+
+  get pending(): number {
+    return this.#partial.size;
+  }
+}
