@@ -83,7 +83,8 @@ def front_end() -> Outcome:
             return Outcome(code or 1, last)
         counts = json.loads(report.read_text())
     # A file that does not load fails without a test in it.
-    broken = sum(file["status"] == "failed" and not file["assertionResults"] for file in counts["testResults"])
+    files = counts["testResults"]
+    broken = sum(file["status"] == "failed" and not file["assertionResults"] for file in files)
     passed, failed = counts["numPassedTests"], counts["numFailedTests"] + broken
     return Outcome(code or int(passed == 0), f"{passed} passed, {failed} failed")
 
