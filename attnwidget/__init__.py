@@ -1,0 +1,36 @@
+"""An interactive attention explorer that lives in a notebook.
+
+>>> import attnwidget as aw
+>>> ex = aw.explore("The cat sat on the mat because it was tired.")
+
+Importing this package imports neither torch nor transformers; they are loaded when a model is.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from attnwidget import errors
+from attnwidget.explore import explore
+from attnwidget.record import AttentionRecord, Token
+from attnwidget.widget import AttentionExplorer
+
+if TYPE_CHECKING:
+    from attnwidget.runner import ModelRunner
+
+__version__ = version("attnwidget")
+
+__all__ = ["AttentionExplorer", "AttentionRecord", "ModelRunner", "Token", "errors", "explore"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ModelRunner":
+        from attnwidget.runner import ModelRunner
+
+        return ModelRunner
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, NotRequired, TypeAlias, cast, get_origin, get_type_hints
 
 from attnwidget.errors import AttnWidgetError, ProtocolError
 from attnwidget.wire.schema import (
@@ -53,8 +53,7 @@ def check_request(content: object) -> Request:
     args = content.get("args")
     if not isinstance(args, dict):
         raise ProtocolError(f"The request {content['kind']!r} has no arguments.", "Reload the page.")
-    declared = REQUESTS[content["kind"]][0]
-    if missing := sorted(getattr(declared, "__required_keys__", frozenset()) - set(args)):
+    if missing := sorted(required(REQUESTS[content["kind"]][0]) - set(args)):
         raise ProtocolError(
             f"The request {content['kind']!r} lacks {', '.join(missing)}.", "Reload the page."
         )
@@ -68,6 +67,12 @@ def check_request(content: object) -> Request:
             "args": args,
         },
     )
+
+
+def required(declared: type) -> set[str]:
+    """Return the names of the fields that a TypedDict of the schema must have."""
+    hints = get_type_hints(declared, include_extras=True)
+    return {name for name, hint in hints.items() if get_origin(hint) is not NotRequired}
 
 
 def reply_ok(request_id: str, meta: Any) -> ReplyOk:

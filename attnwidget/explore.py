@@ -1,0 +1,127 @@
+"""The front door: from a prompt, a model or tensors to an explorer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from attnwidget import demo_model
+from attnwidget.errors import InputError
+from attnwidget.record import AttentionRecord, Token
+from attnwidget.widget import AttentionExplorer
+from attnwidget.wire.schema import HeadNote, State
+
+VIEW_OPTIONS = frozenset(State.__annotations__) - {
+    "protocol",
+    "version",
+    "record_id",
+    "status",
+    "can_run",
+} | {"layout"}
+"""Keyword arguments that set the explorer's traits; the others go to the model's `from_pretrained`."""
+
+
+def explore(
+    prompt: Any = None,
+    context: str | None = None,
+    *,
+    model: Any = None,
+    tokenizer: Any = None,
+    runner: Any = None,
+    record: AttentionRecord | None = None,
+    attentions: Any = None,
+    tokens: Sequence[str] | Sequence[Token] | None = None,
+    encoder_attention: Any = None,
+    decoder_attention: Any = None,
+    cross_attention: Any = None,
+    encoder_tokens: Sequence[str] | Sequence[Token] | None = None,
+    decoder_tokens: Sequence[str] | Sequence[Token] | None = None,
+    exact: bool = False,
+    cache: int | str = "1 GB",
+    **options: Any,
+) -> AttentionExplorer:
+    """Open an attention explorer.
+
+    Without arguments it shows the embedded model on an example prompt; nothing is downloaded.
+
+    Parameters
+    ----------
+    prompt : str, list of chat messages, or list of int, optional
+        What to run. Text is tokenised; messages go through the model's chat template; numbers are token ids.
+    context : str, optional
+        The second text of a pair.
+    model : str, path, or loaded model, optional
+        A Hugging Face id, a local folder, or an object. The embedded model if not given.
+    tokenizer : tokenizer, optional
+        Needed with a loaded model.
+    runner : ModelRunner, optional
+        Share one loaded model between explorers.
+    record : AttentionRecord, optional
+        Show a record that exists; with `runner`, new prompts can be typed as well.
+    attentions, tokens
+        Show weights of any source: one array [1, heads, queries, keys] per layer, and the tokens.
+    encoder_attention, decoder_attention, cross_attention, encoder_tokens, decoder_tokens
+        The same for encoder-decoder models.
+    exact : bool
+        Run eager attention and show exactly what `output_attentions` returns (slower, more memory).
+    cache : int or str
+        Byte budget of the records that are kept, such as "500 MB".
+    **options
+        Traits of the explorer (`view`, `layer`, `heads`, `theme`, `height`, ...); everything else is passed
+        to `from_pretrained` (`device`, `dtype`, `device_map`, `revision`, ...).
+
+    Returns
+    -------
+    AttentionExplorer
+        A widget: show it by putting it last in a cell, or with `display`.
+
+    Raises
+    ------
+    AttnWidgetError
+        What is wrong, and what to do about it.
+
+    Examples
+    --------
+    >>> import attnwidget as aw
+    >>> ex = aw.explore("The cat chased the dog because it", layer=2, heads=[0])
+    >>> ex.view
+    'head'
+    """
+    view = {name: options.pop(name) for name in VIEW_OPTIONS & options.keys()}
+    given = {
+        "attentions": attentions,
+        "tokens": tokens,
+        "encoder_attention": encoder_attention,
+        "decoder_attention": decoder_attention,
+        "cross_attention": cross_attention,
+        "encoder_tokens": encoder_tokens,
+        "decoder_tokens": decoder_tokens,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    if given and (record is not None or runner is not None or model is not None):
+        raise InputError(
+            f"Both {next(iter(given))} and a model or record were given.",
+            "Pass one of them: which is to be shown?",
+        )
+    if (given or record is not None or runner is not None) and options:
+        raise TypeError(f"explore has no argument {', '.join(sorted(options))} where no model is loaded.")
+    if given:
+        record = AttentionRecord.from_attentions(**given, prompt=prompt)
+    elif runner is None and record is None:
+        from attnwidget.runner import ModelRunner
+
+        runner = ModelRunner(model, tokenizer, exact=exact, cache=cache, **options)
+    if record is None:
+        record = runner.run(demo_model.EXAMPLE_PROMPT if prompt is None else prompt, context)
+    return AttentionExplorer(record, runner=runner, head_notes=_head_notes(record), **view)
+
+
+def _head_notes(record: AttentionRecord) -> list[HeadNote]:
+    """Return what is known about the heads of the record's model."""
+    if not record.model.embedded:
+        return []
+    return [
+        {"layer": note.layer, "head": note.head, "title": note.title, "score": note.score, "text": note.text}
+        for note in demo_model.card().heads
+        if note.title
+    ]

@@ -1,0 +1,228 @@
+"""Request -> reply: pure functions of a record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attnwidget.errors import InputError, NotRecordedError
+from attnwidget.metrics.interest import content_score
+from attnwidget.metrics.thumbnails import block_max, block_size
+from attnwidget.record import AttentionRecord, Site, Token
+from attnwidget.wire.arrays import Buffers
+from attnwidget.wire.patterns import COMPAND_ERROR, compand, mark
+from attnwidget.wire.schema import (
+    MAX_MESSAGE_BYTES,
+    HeadNote,
+    LayerInfo,
+    LayerMeta,
+    OpenMeta,
+    PredictionsMeta,
+    RowMeta,
+    SiteInfo,
+    SiteKind,
+    StreamKind,
+    Tokens,
+)
+
+THUMBNAIL_PIXELS = 64
+"""Thumbnails are at most this wide and high; chips draw them at 30 CSS pixels."""
+
+MAX_CELLS = 4096 * 4096
+"""Cells of one pattern that are sent whole."""
+
+SAMPLED_QUERIES = 32
+"""Rows looked at when the opening view is chosen."""
+
+
+def describe_tokens(tokens: Sequence[Token]) -> Tokens:
+    """Return tokens as columns."""
+    return {
+        "text": [token.text for token in tokens],
+        "label": [token.label for token in tokens],
+        "id": [token.id for token in tokens],
+        "special": [token.special for token in tokens],
+        "continued": [token.continued for token in tokens],
+        "segment": [token.segment for token in tokens],
+    }
+
+
+def streams_of(kind: SiteKind) -> tuple[StreamKind, StreamKind]:
+    """Return the streams on the query and key axes of a kind of site."""
+    if kind == "cross":
+        return "decoder", "encoder"
+    return kind, kind
+
+
+def describe_site(site: Site) -> LayerInfo:
+    """Return what the front end is told about one attention site."""
+    return {
+        "layer": site.layer,
+        "heads": site.heads,
+        "kv_heads": site.kv_heads,
+        "causal": site.causal,
+        "window": site.window,
+        "route": site.route,
+        "scores": site.has_scores,
+        "sinks": site.has_sinks,
+        "fidelity": site.fidelity,
+    }
+
+
+def describe(record: AttentionRecord, head_notes: Iterable[HeadNote]) -> OpenMeta:
+    """Answer `open`."""
+    sites: list[SiteInfo] = []
+    for kind in record.kinds:
+        query_stream, key_stream = streams_of(kind)
+        layers = [describe_site(record.site(layer, kind)) for layer in record.layers(kind)]
+        sites.append({"kind": kind, "query_stream": query_stream, "key_stream": key_stream, "layers": layers})
+    return {
+        "record": record.id,
+        "model": {
+            "name": record.model.name,
+            "architecture": record.model.architecture,
+            "embedded": record.model.embedded,
+            "dtype": record.model.dtype,
+            "device": record.model.device,
+            "parameters": record.model.parameters,
+        },
+        "streams": {name: describe_tokens(tokens) for name, tokens in record.streams.items()},
+        "sites": sites,
+        "fidelity": record.fidelity,
+        "exact": record.exact,
+        "notes": list(record.notes),
+        "head_notes": list(head_notes),
+        "predictions": record.predictions is not None,
+    }
+
+
+def answer_layer(
+    record: AttentionRecord, site: SiteKind, layer: int, heads: Sequence[int], thumbnails: bool
+) -> tuple[LayerMeta, Buffers]:
+    """Answer `layer`: patterns of the chosen heads, and thumbnails of all heads if asked for.
+
+    Raises
+    ------
+    InputError
+        If a head or layer does not exist, or a pattern has more than `MAX_CELLS` cells.
+    """
+    attention = record.site(layer, site)
+    chosen = attention.pick_heads(list(heads))
+    if attention.queries * attention.keys > MAX_CELLS:
+        raise InputError(
+            f"Patterns of {attention.queries:,} x {attention.keys:,} tokens are too large to draw whole "
+            f"(at most {MAX_CELLS:,} cells).",
+            "Use a shorter prompt, or read single rows in Python with record.row(query).",
+        )
+    visible = attention.visible()
+    buffers = Buffers()
+    exact = len(chosen) * attention.queries * attention.keys * 4 <= MAX_MESSAGE_BYTES
+    encode = mark if exact else compand
+    shape = (len(chosen), attention.queries, attention.keys)
+    patterns: NDArray[Any] = np.empty(shape, dtype=np.float32 if exact else np.uint8)
+    for index, head in enumerate(chosen):
+        patterns[index] = encode(attention.weights(head)[0], _of_head(visible, head))
+    packed = buffers.add(patterns)
+    size = block_size(attention.queries, attention.keys, THUMBNAIL_PIXELS)
+    pictures = None
+    if thumbnails:
+        rows, columns = -(-attention.queries // size), -(-attention.keys // size)
+        pixels = np.empty((attention.heads, rows, columns), dtype=np.uint8)
+        for head in range(attention.heads):
+            pooled, reached = block_max(attention.weights(head), _of_head(visible, head)[None], size)
+            pixels[head] = compand(pooled, reached)[0]
+        pictures = buffers.add(pixels)
+    return {
+        "site": site,
+        "layer": layer,
+        "heads": [int(head) for head in chosen],
+        "patterns": packed,
+        "thumbnails": pictures,
+        "error": 0.0 if exact else COMPAND_ERROR,
+        "pooled": size,
+    }, buffers
+
+
+def answer_row(
+    record: AttentionRecord, site: SiteKind, layer: int, heads: Sequence[int], query: int
+) -> tuple[RowMeta, Buffers]:
+    """Answer `row`: exact weights, and scores where queries and keys are known."""
+    attention = record.site(layer, site)
+    chosen = attention.pick_heads(list(heads))
+    visible = attention.visible(query)
+    visible = visible if visible.ndim == 2 else visible[chosen, 0]
+    buffers = Buffers()
+    weights = buffers.add(mark(attention.weights(chosen, query)[:, 0], visible))
+    scores = None
+    if attention.has_scores:
+        values = attention.scores(chosen, query)[:, 0]
+        scores = buffers.add(np.where(visible, values, np.float32(np.nan)))
+    return {
+        "site": site,
+        "layer": layer,
+        "heads": [int(head) for head in chosen],
+        "query": query,
+        "weights": weights,
+        "scores": scores,
+        "sink": [float(mass) for mass in attention.sink(chosen, query)[:, 0]],
+    }, buffers
+
+
+def answer_predictions(record: AttentionRecord) -> tuple[PredictionsMeta, Buffers]:
+    """Answer `predictions`.
+
+    Raises
+    ------
+    NotRecordedError
+        If the model does not predict next tokens.
+    """
+    predictions = record.predictions
+    if predictions is None:
+        raise NotRecordedError(
+            f"{record.model.name} does not predict next tokens.",
+            "Use a model with a causal language model head.",
+        )
+    table: dict[str, int] = {}
+    index = [[table.setdefault(label, len(table)) for label in labels] for labels in predictions.labels]
+    buffers = Buffers()
+    shape = predictions.probs.shape
+    return {
+        "index": buffers.add(np.asarray(index, dtype="<i4").reshape(shape)),
+        "probs": buffers.add(predictions.probs.astype("<f4", copy=False)),
+        "labels": list(table),
+    }, buffers
+
+
+def opening(
+    record: AttentionRecord,
+    head_notes: Sequence[HeadNote],
+    site: SiteKind | None = None,
+    layer: int | None = None,
+) -> tuple[SiteKind, int, list[int]]:
+    """Choose the site, layer and heads that an explorer opens on, as far as they are not given.
+
+    Heads that are known to do something come first; else the head that most singles out keys by content
+    (`metrics.interest.content_score`, on up to `SAMPLED_QUERIES` rows).
+    """
+    kind: SiteKind = site or ("decoder" if "decoder" in record.kinds else record.kinds[0])
+    layers = record.layers(kind) if layer is None else (layer,)
+    known = [note for note in head_notes if note["layer"] in layers]
+    if known:
+        layer = known[0]["layer"]
+        return kind, layer, sorted({note["head"] for note in known if note["layer"] == layer})
+    best = (-1.0, layers[0], 0)
+    for layer in layers:
+        attention = record.site(layer, kind)
+        queries = np.unique(np.linspace(0, attention.queries - 1, SAMPLED_QUERIES).astype(np.intp))
+        scores = content_score(attention.weights(queries=queries), queries, kind != "cross")
+        head = int(scores.argmax())
+        best = max(best, (float(scores[head]), layer, head), key=lambda item: item[0])
+    return kind, best[1], [best[2]]
+
+
+def _of_head(visible: NDArray[np.bool_], head: int) -> NDArray[np.bool_]:
+    """Return one head's [queries, keys] of a visibility that heads may share."""
+    return visible if visible.ndim == 2 else visible[head]

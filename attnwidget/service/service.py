@@ -1,0 +1,221 @@
+"""One explorer's kernel side: the current record, the run under way, and the answers."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from attnwidget.errors import CancelledError, NotRecordedError
+from attnwidget.record import AttentionRecord
+from attnwidget.service.answers import answer_layer, answer_predictions, answer_row, describe
+from attnwidget.wire.arrays import Buffers
+from attnwidget.wire.messages import Buffer, check_request, error_info, messages, reply_error, reply_ok
+from attnwidget.wire.schema import HeadNote, Request, Status
+
+PROGRESS_SECONDS = 0.1
+"""Progress is told at most this often."""
+
+IDLE: Status = {"phase": "idle", "run": None, "done": 0, "total": 0, "message": "", "error": None}
+
+
+class Runner(Protocol):
+    """What runs prompts (`attnwidget.ModelRunner`)."""
+
+    def run(
+        self,
+        prompt: Any,
+        context: str | None = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> AttentionRecord:
+        """Run a prompt and return its record."""
+
+
+class Send(Protocol):
+    """Sends one message with its buffers to the front end."""
+
+    def __call__(self, content: Any, buffers: list[Buffer]) -> None:
+        """Send."""
+
+
+class Service:
+    """Answers requests, runs prompts one at a time, and keeps the last good record.
+
+    Messages may arrive on any thread. Data requests are answered in the calling thread; a run that the front
+    end asks for works on a thread of its own, so that requests and cancellation get through meanwhile.
+
+    Parameters
+    ----------
+    record : AttentionRecord or None
+        What to show first.
+    runner : Runner or None
+        Runs new prompts; None where there is no model (given tensors).
+    head_notes : sequence of HeadNote
+        What is known about the model's heads.
+    on_record : callable
+        Called with each new record and with the prompt and context that it belongs to.
+    on_status : callable
+        Called with each new status.
+    """
+
+    def __init__(
+        self,
+        record: AttentionRecord | None = None,
+        *,
+        runner: Runner | None = None,
+        head_notes: Sequence[HeadNote] = (),
+        on_record: Callable[[AttentionRecord], None] = lambda record: None,
+        on_status: Callable[[Status], None] = lambda status: None,
+    ) -> None:
+        self.record = record
+        self.runner = runner
+        self.head_notes = tuple(head_notes)
+        self._on_record, self._on_status = on_record, on_status
+        self._lock = threading.RLock()
+        self._current: _Run | None = None
+
+    def handle(self, content: object, send: Send) -> None:
+        """Answer one message; every request gets exactly one reply, also when it fails.
+
+        Parameters
+        ----------
+        content : object
+            The message as it arrived.
+        send : callable
+            Sends replies; called from this thread, or from the run's.
+        """
+        request_id = content.get("id", "") if isinstance(content, dict) else ""
+        try:
+            request = check_request(content)
+            if request["kind"] == "run":
+                prompt, context = request["args"]["prompt"], request["args"].get("context")
+                self._spawn(_Run(request["id"]), prompt, context, send)
+                return
+            meta, buffers = self._answer(request)
+        except Exception as error:
+            send(reply_error(str(request_id), error), [])
+            return
+        _reply(send, request["id"], meta, buffers)
+
+    def run(self, prompt: Any, context: str | None = None) -> AttentionRecord:
+        """Run a prompt in this thread and make it the current record.
+
+        A run that is under way is cancelled first. If this one fails, the last good record stays.
+
+        Raises
+        ------
+        AttnWidgetError
+            Whatever the runner says is wrong; `CancelledError` if it was cancelled or overtaken.
+        """
+        return self._run(_Run(), prompt, context)
+
+    def start(self, prompt: Any, context: str | None = None) -> None:
+        """Run a prompt on a thread of its own; what goes wrong is told by the status alone."""
+        self._spawn(_Run(), prompt, context, lambda content, buffers: None)
+
+    def cancel(self, run: str | None = None) -> None:
+        """Cancel the run under way, or only if it is `run`."""
+        with self._lock:
+            if self._current is not None and run in (None, self._current.id):
+                self._current.cancelled.set()
+
+    def _answer(self, request: Request) -> tuple[Any, Buffers]:
+        args, none = request["args"], Buffers()
+        if request["kind"] == "cancel":
+            self.cancel(args.get("id"))
+            return {}, none
+        record = self._record(request["record"])
+        match request["kind"]:
+            case "open":
+                return describe(record, self.head_notes), none
+            case "layer":
+                return answer_layer(record, args["site"], args["layer"], args["heads"], args["thumbnails"])
+            case "row":
+                return answer_row(record, args["site"], args["layer"], args["heads"], args["query"])
+            case _:
+                return answer_predictions(record)
+
+    def _record(self, record_id: str) -> AttentionRecord:
+        record = self.record
+        if record is None:
+            raise NotRecordedError("Nothing has run yet.", "Type a prompt and press Run.")
+        if record_id not in ("", record.id):
+            raise NotRecordedError("This view asks about an earlier prompt.", "It will follow by itself.")
+        return record
+
+    def _spawn(self, run: _Run, prompt: Any, context: str | None, send: Send) -> None:
+        def work() -> None:
+            try:
+                record = self._run(run, prompt, context or None)
+            except Exception as error:
+                send(reply_error(run.id, error), [])
+            else:
+                send(reply_ok(run.id, {"record": record.id}), [])
+
+        try:
+            threading.Thread(target=work, name="attnwidget-run", daemon=True).start()
+        except RuntimeError:
+            # Hosts without threads (Pyodide): the run then blocks, which is the best that can be had there.
+            work()
+
+    def _run(self, run: _Run, prompt: Any, context: str | None) -> AttentionRecord:
+        with self._lock:
+            if self._current is not None:
+                self._current.cancelled.set()
+            self._current = run
+        self._tell(run, phase="running")
+        told = time.monotonic()
+
+        def progress(done: int, total: int) -> None:
+            nonlocal told
+            if time.monotonic() - told >= PROGRESS_SECONDS:
+                told = time.monotonic()
+                self._tell(run, phase="running", done=done, total=total)
+
+        try:
+            if self.runner is None:
+                raise NotRecordedError(
+                    "There is no model here, only the attention that was given.",
+                    "Pass model= to aw.explore to run prompts.",
+                )
+            record = self.runner.run(prompt, context, progress=progress, cancelled=run.cancelled.is_set)
+            with self._lock:
+                if self._current is not run:
+                    raise CancelledError("A newer prompt took over.", "Nothing to do.")
+                self.record = record
+                self._on_record(record)
+        except (CancelledError, KeyboardInterrupt):
+            self._tell(run, message="cancelled")
+            raise
+        except Exception as error:
+            self._tell(run, phase="failed", error=error_info(error))
+            raise
+        else:
+            self._tell(run)
+        finally:
+            with self._lock:
+                if self._current is run:
+                    self._current = None
+        return record
+
+    def _tell(self, run: _Run, **changes: Any) -> None:
+        """Tell the status of a run, unless a newer one has taken over."""
+        with self._lock:
+            if self._current is run:
+                status = {**IDLE, **changes, "run": run.id if changes.get("phase") == "running" else None}
+                self._on_status(status)  # type: ignore[arg-type]
+
+
+class _Run:
+    def __init__(self, run_id: str | None = None) -> None:
+        self.id = run_id or uuid.uuid4().hex
+        self.cancelled = threading.Event()
+
+
+def _reply(send: Send, request_id: str, meta: Any, buffers: Buffers) -> None:
+    for content, parts in messages(reply_ok(request_id, meta), buffers.data):
+        send(content, parts)

@@ -1,0 +1,253 @@
+"""The widget: synced traits, one message handler, and what a notebook shows where no script runs."""
+
+from __future__ import annotations
+
+import base64
+import warnings
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import anywidget
+import traitlets as t
+
+from attnwidget.errors import InputError, MissingDependencyError
+from attnwidget.export import Look, describe, picture
+from attnwidget.record import AttentionRecord
+from attnwidget.service import Service
+from attnwidget.service.answers import opening, streams_of
+from attnwidget.service.service import IDLE, Runner
+from attnwidget.wire.schema import (
+    PROTOCOL,
+    Direction,
+    HeadNote,
+    Scale,
+    Selection,
+    SiteKind,
+    State,
+    Status,
+    Theme,
+    View,
+)
+
+NOTHING_HELD: Selection = {"query": None, "key": None, "locked": False}
+
+
+class StateError(InputError, t.TraitError):
+    """A trait was set to something that the record does not have."""
+
+    code = "state"
+
+
+def _built(name: str) -> str:
+    path = Path(__file__).parent / "static" / name
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def _set(trait: Any, help: str) -> Any:
+    """Return a trait that travels both ways."""
+    trait.help = help
+    return trait.tag(sync=True)
+
+
+def _told(trait: Any, help: str) -> Any:
+    """Return a trait that only the kernel sets."""
+    trait.read_only = True
+    return _set(trait, help)
+
+
+class AttentionExplorer(anywidget.AnyWidget):
+    """An interactive view of one prompt's attention; every trait can be read, set, observed and linked.
+
+    Parameters
+    ----------
+    record : AttentionRecord
+        What to show.
+    runner : ModelRunner or None
+        Runs the prompts that are typed or set; None where there is no model.
+    head_notes : sequence of HeadNote
+        What is known about the model's heads.
+    **traits
+        Initial values of traits; unknown names raise TypeError.
+
+    Examples
+    --------
+    >>> import attnwidget as aw
+    >>> ex = aw.explore()
+    >>> ex.layer, ex.heads = 1, [0, 3]
+    >>> ex.record.weights(layer=1, head=0).shape == (len(ex.record.tokens),) * 2
+    True
+    """
+
+    # ipywidgets 7 would show the widget through this method and bypass the mimebundle with its picture.
+    _ipython_display_ = None
+    _esm = _built("widget.js")
+    _css = _built("widget.css")
+
+    protocol = _told(t.Int(PROTOCOL), "Version of the wire.")
+    version = _told(t.Unicode(version("attnwidget")), "The kernel's version of this package.")
+    record_id = _told(t.Unicode(), "Which record is shown.")
+    status = _told(t.Dict(default_value={**IDLE}), "What the kernel is doing.")
+    can_run = _told(t.Bool(False), "Whether there is a model to run prompts.")
+
+    prompt = _set(t.Unicode(), "The text; setting it runs it.")
+    context = _set(t.Unicode(), "The second text of a pair; setting it runs the pair.")
+    view = _set(t.Enum(get_args(View), "head"), "The pane on screen.")
+    site = _set(t.Enum(get_args(SiteKind), "decoder"), "The kind of attention.")
+    layer = _set(t.Int(), "0-based layer number, as in the model.")
+    heads = _set(t.List(t.Int()), "0-based head numbers, ascending; may be empty.")
+    selection = _set(t.Dict(default_value={**NOTHING_HELD}, allow_none=True), "What is held; None lets go.")
+    direction = _set(t.Enum(get_args(Direction), "from"), "Text view: looks at, or is looked at by.")
+    threshold = _set(t.Float(0.02, min=0.0, max=1.0), "Head view hides weights below it.")
+    scale = _set(t.Enum(get_args(Scale), "sqrt"), "Colour scale of weights.")
+    theme = _set(t.Enum(get_args(Theme), "auto"), "auto follows the host.")
+    height = _set(t.Int(470, min=200, max=4000), "Height of the view in CSS pixels.")
+
+    def __init__(
+        self,
+        record: AttentionRecord,
+        *,
+        runner: Runner | None = None,
+        head_notes: Sequence[HeadNote] = (),
+        **traits: Any,
+    ) -> None:
+        if not self._esm:
+            raise MissingDependencyError(
+                "The front end is missing from this copy of attnwidget.", "Run `make build` in the clone."
+            )
+        if unknown := sorted(set(traits) - (State.__annotations__.keys() | {"layout"})):
+            raise TypeError(f"AttentionExplorer has no trait {', '.join(unknown)}.")
+        self._service = Service(
+            record, runner=runner, head_notes=head_notes, on_record=self._show, on_status=self._tell
+        )
+        site, layer, heads = opening(record, head_notes, traits.get("site"), traits.get("layer"))
+        shown = {"site": site, "layer": layer, "heads": heads, "prompt": record.prompt}
+        super().__init__(**shown | {"context": record.context or ""} | traits)
+        self.set_trait("record_id", record.id)
+        self.set_trait("can_run", runner is not None)
+        self.on_msg(lambda _, content, buffers: self._service.handle(content, self.send))
+
+    @property
+    def record(self) -> AttentionRecord:
+        """The record on screen: that of the last prompt that ran."""
+        return cast(AttentionRecord, self._service.record)
+
+    @property
+    def runner(self) -> Runner | None:
+        """What runs the prompts; None where only tensors were given."""
+        return self._service.runner
+
+    def run(self, prompt: Any, context: str | None = None) -> AttentionRecord:
+        """Run a prompt (text, chat messages or token ids), show it, and return its record.
+
+        Raises
+        ------
+        AttnWidgetError
+            What is wrong and what to do; the last good view stays.
+        """
+        return self._service.run(prompt, context)
+
+    def cancel(self) -> None:
+        """Cancel the run that is under way."""
+        self._service.cancel()
+
+    def __repr__(self) -> str:
+        return describe(self.record, self._look())
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:
+            return None
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        data = {**data, "text/plain": repr(self)}
+        try:
+            png, size = picture(self.record, self._look())
+        except Exception as error:
+            warnings.warn(f"attnwidget could not draw the still picture: {error}", stacklevel=2)
+            return data, metadata
+        data["image/png"] = base64.b64encode(png).decode("ascii")
+        return data, {**metadata, "image/png": {"width": size[0], "height": size[1]}}
+
+    def _look(self) -> Look:
+        return Look(
+            view=self.view,
+            site=self.site,
+            layer=self.layer,
+            heads=tuple(self.heads),
+            query=self.selection["query"],
+            key=self.selection["key"],
+            threshold=self.threshold,
+            scale=self.scale,
+            direction=self.direction,
+            dark=self.theme == "dark",
+        )
+
+    def _show(self, record: AttentionRecord) -> None:
+        with self.hold_sync(), self.hold_trait_notifications():
+            self.prompt, self.context = record.prompt, record.context or ""
+            site = self.site if self.site in record.kinds else record.kinds[0]
+            self.site, self.selection = site, self._held(self.selection)
+            self.set_trait("record_id", record.id)
+
+    def _tell(self, status: Status) -> None:
+        self.set_trait("status", status)
+
+    def _held(self, selection: dict[str, Any] | None) -> Selection:
+        held = {**NOTHING_HELD, **(selection or {})}
+        for name, stream in zip(("query", "key"), streams_of(self.site), strict=True):
+            count = len(self.record.streams[stream])
+            if held[name] is not None and not 0 <= held[name] < count:
+                held[name] = None
+        held["locked"] = held["query"] is not None or held["key"] is not None
+        return cast(Selection, held)
+
+    @t.validate("layer")
+    def _layer_exists(self, proposal: Any) -> int:
+        layers = self.record.layers(self.site)
+        if proposal.value not in layers:
+            raise StateError(
+                f"There is no {self.site} attention in layer {proposal.value}.",
+                f"Layers with attention: {', '.join(map(str, layers))}.",
+            )
+        return cast(int, proposal.value)
+
+    @t.validate("heads")
+    def _heads_exist(self, proposal: Any) -> list[int]:
+        count = self.record.site(self.layer, self.site).heads
+        if wrong := [head for head in proposal.value if not 0 <= head < count]:
+            raise StateError(
+                f"There is no head {wrong[0]} in layer {self.layer}.", f"It has heads 0 to {count - 1}."
+            )
+        return sorted(set(proposal.value))
+
+    @t.validate("selection")
+    def _selection_is_whole(self, proposal: Any) -> Selection:
+        if unknown := sorted(set(proposal.value or ()) - NOTHING_HELD.keys()):
+            raise StateError(
+                f"A selection has no {unknown[0]!r}.", "It has query and key, both positions or None."
+            )
+        return self._held(proposal.value)
+
+    @t.observe("site", "layer")
+    def _follow(self, change: Any) -> None:
+        layers = self.record.layers(self.site)
+        if self.layer not in layers:
+            self.layer = min(layers, key=lambda layer: abs(layer - self.layer))
+        count = self.record.site(self.layer, self.site).heads
+        if any(head >= count for head in self.heads):
+            self.heads = [head for head in self.heads if head < count] or [0]
+        self.selection = self._held(self.selection)
+
+    @t.observe("prompt", "context")
+    def _prompt_was_set(self, change: Any) -> None:
+        wanted = (self.prompt, self.context)
+        if wanted == (self.record.prompt, self.record.context or ""):
+            if self.status["phase"] == "failed":
+                self.set_trait("status", IDLE)
+            return
+        if change.name in self._property_lock:
+            # It came from a widget that is linked in the page: do not block the message loop.
+            self._service.start(*wanted)
+        else:
+            self._service.run(self.prompt, self.context or None)

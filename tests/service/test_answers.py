@@ -1,0 +1,117 @@
+"""Replies say what the record says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from attnwidget.errors import InputError, NotRecordedError
+from attnwidget.record import AttentionRecord
+from attnwidget.service.answers import answer_layer, answer_predictions, answer_row, describe, opening
+from attnwidget.wire.arrays import unpack
+from attnwidget.wire.patterns import COMPAND_ERROR, expand
+from attnwidget.wire.schema import MASKED, U8_MASKED
+
+
+def causal(layers: int, heads: int, n: int, seed: int = 0) -> np.ndarray:
+    weights = np.tril(np.random.default_rng(seed).random((layers, heads, n, n), dtype=np.float32)) + np.eye(
+        n, dtype=np.float32
+    )
+    return weights / weights.sum(-1, keepdims=True)
+
+
+def record_of(weights: np.ndarray) -> AttentionRecord:
+    return AttentionRecord.from_attentions(weights, [f"t{i}" for i in range(weights.shape[-1])])
+
+
+def test_small_patterns_are_exact_and_masked_cells_say_so() -> None:
+    weights = causal(2, 3, 7)
+    meta, buffers = answer_layer(record_of(weights), "decoder", 1, [2, 0], thumbnails=True)
+    assert (meta["error"], meta["pooled"], meta["heads"]) == (0.0, 1, [2, 0])
+    patterns = unpack(meta["patterns"], buffers.data)
+    reach = np.tri(7, dtype=bool)
+    np.testing.assert_array_equal(patterns[:, reach], weights[1][[2, 0]][:, reach])
+    assert (patterns[:, ~reach] == MASKED).all()
+    assert meta["thumbnails"] is not None
+    codes = unpack(meta["thumbnails"], buffers.data)
+    assert codes.shape == (3, 7, 7)
+    assert (codes[:, ~reach] == U8_MASKED).all()
+    assert np.abs(expand(codes)[:, reach] - weights[1][:, reach]).max() <= COMPAND_ERROR
+
+
+def test_large_patterns_are_companded_within_the_stated_error() -> None:
+    weights = causal(1, 2, 520)
+    meta, buffers = answer_layer(record_of(weights), "decoder", 0, [0, 1], thumbnails=False)
+    assert meta["thumbnails"] is None
+    assert meta["patterns"]["dtype"] == "u1"
+    back = expand(unpack(meta["patterns"], buffers.data))
+    reach = np.tri(520, dtype=bool)
+    assert 0 < np.abs(back - weights[0])[:, reach].max() <= meta["error"]
+
+
+def test_thumbnails_of_long_prompts_keep_the_largest_weight_of_a_block() -> None:
+    weights = causal(1, 1, 130)
+    meta, buffers = answer_layer(record_of(weights), "decoder", 0, [0], thumbnails=True)
+    assert meta["thumbnails"] is not None
+    codes = unpack(meta["thumbnails"], buffers.data)
+    assert (meta["pooled"], codes.shape) == (3, (1, 44, 44))
+    assert expand(codes)[0, 10, 4] == pytest.approx(weights[0, 0, 30:33, 12:15].max(), abs=COMPAND_ERROR)
+
+
+def test_a_row_is_exact_and_has_no_scores_where_only_weights_are_known() -> None:
+    weights = causal(2, 3, 7)
+    meta, buffers = answer_row(record_of(weights), "decoder", 0, [1], 4)
+    assert meta["scores"] is None
+    assert meta["sink"] == [0.0]
+    row = unpack(meta["weights"], buffers.data)
+    np.testing.assert_array_equal(row[0, :5], weights[0, 1, 4, :5])
+    assert (row[0, 5:] == MASKED).all()
+
+
+@pytest.mark.parametrize(("layer", "heads", "query"), [(9, [0], 0), (0, [3], 0), (0, [0], 7)])
+def test_what_does_not_exist_is_named(layer: int, heads: list[int], query: int) -> None:
+    with pytest.raises(InputError, match=r"9|3|7"):
+        answer_row(record_of(causal(2, 3, 7)), "decoder", layer, heads, query)
+
+
+def test_a_pattern_that_is_too_large_to_draw_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attnwidget.service.answers.MAX_CELLS", 48)
+    with pytest.raises(InputError, match="7 x 7 tokens are too large"):
+        answer_layer(record_of(causal(1, 1, 7)), "decoder", 0, [0], thumbnails=True)
+
+
+def test_given_weights_predict_nothing() -> None:
+    with pytest.raises(NotRecordedError, match="does not predict"):
+        answer_predictions(record_of(causal(1, 1, 3)))
+
+
+def test_the_description_names_sites_and_tokens() -> None:
+    meta = describe(record_of(causal(2, 3, 4)), [])
+    assert meta["streams"]["decoder"]["label"] == ["t0", "t1", "t2", "t3"]
+    (site,) = meta["sites"]
+    assert (site["kind"], site["query_stream"], site["key_stream"]) == ("decoder", "decoder", "decoder")
+    assert [layer["layer"] for layer in site["layers"]] == [0, 1]
+    assert {layer["route"] for layer in site["layers"]} == {"given"}
+    assert all(layer["causal"] and layer["fidelity"] is None for layer in site["layers"])
+    assert meta["predictions"] is False
+
+
+def test_cross_attention_has_two_streams() -> None:
+    cross = np.full((1, 2, 3, 4), 0.25, dtype=np.float32)
+    record = AttentionRecord.from_attentions(
+        cross_attention=cross, encoder_tokens=list("abcd"), decoder_tokens=list("xyz")
+    )
+    (site,) = describe(record, [])["sites"]
+    assert (site["query_stream"], site["key_stream"]) == ("decoder", "encoder")
+    assert opening(record, []) == ("cross", 0, [0])
+
+
+def test_the_opening_prefers_known_heads_then_content() -> None:
+    weights = causal(3, 4, 8)
+    weights[1, 2] = np.eye(8, dtype=np.float32)[[0, 0, 0, 1, 1, 1, 3, 3]]
+    record = record_of(weights)
+    assert opening(record, []) == ("decoder", 1, [2])
+    assert opening(record, [], layer=0)[:2] == ("decoder", 0)
+    note = {"title": "t", "score": 0.9, "text": ""}
+    notes = [{"layer": 2, "head": head, **note} for head in (3, 1)]
+    assert opening(record, notes) == ("decoder", 2, [1, 3])  # type: ignore[arg-type]
