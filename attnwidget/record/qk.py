@@ -129,7 +129,7 @@ class QKSite(Site):
         return scores
 
     def softmax_block(self, scores: Tensor, heads: NDArray[np.intp]) -> tuple[Tensor, Tensor | None]:
-        """Apply the softmax in place: weights [heads, rows, keys], and the sink's mass [heads, rows] or None."""
+        """Apply the softmax in place: weights [heads, rows, keys], the sink's mass [heads, rows] or None."""
         top = scores.amax(-1, keepdim=True)
         sink = None
         if self.sink_scores is not None:

@@ -1,0 +1,219 @@
+"""Run a model once and keep the attention of every site."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from attnwidget.capture import memory, state
+from attnwidget.capture.functional import Watch, module_stack
+from attnwidget.capture.registry import tapped_interface
+from attnwidget.capture.structure import Structure
+from attnwidget.capture.tape import Tape
+from attnwidget.errors import CaptureError, NoAttentionError
+from attnwidget.record import Kind, Site
+from attnwidget.record.qk import QKSite
+
+
+@dataclass(frozen=True, eq=False)
+class Captured:
+    """What one run left behind.
+
+    Parameters
+    ----------
+    output : object
+        What the model returned.
+    sites : tuple of Site
+        By kind (encoder, decoder, cross), then by layer.
+    notes : tuple of str
+        What a reader of the numbers should know.
+    """
+
+    output: Any
+    sites: tuple[Site, ...]
+    notes: tuple[str, ...]
+
+
+def run_with_capture(
+    model: nn.Module,
+    inputs: Mapping[str, Any],
+    *,
+    exact: bool = False,
+    row: int = 0,
+    keep: Mapping[str, NDArray[np.bool_] | None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Captured:
+    """Run a model once and capture its attention.
+
+    Parameters
+    ----------
+    model : Module
+        A transformers model, or any torch model that calls ``scaled_dot_product_attention`` in its modules.
+        It is afterwards exactly as it was before, whatever happens.
+    inputs : mapping of str to Tensor
+        Keyword arguments of the model, on its device.
+    exact : bool
+        Run eager, so that weights equal those of ``output_attentions=True``. The default watches the model's
+        own run, which may differ from an eager one by rounding.
+    row : int
+        Prompt of the batch that is recorded.
+    keep : mapping of {"encoder", "decoder"} to bool array [n] or None
+        Positions that are not padding; only these remain.
+    progress : callable, optional
+        Called with (layers done, layers in all).
+    cancelled : callable, optional
+        Asked between layers; the run stops once it returns True.
+
+    Returns
+    -------
+    Captured
+
+    Raises
+    ------
+    NoAttentionError
+        If the model has no attention.
+    CaptureError
+        If a site cannot be captured, or the model produces values that are not numbers.
+    FidelityError
+        If recomputed attention does not agree with what the model did.
+    OutOfMemoryError
+        If whole patterns are needed and do not fit.
+    CancelledError
+        If `cancelled` returned True.
+    """
+    model = getattr(model, "_orig_mod", model)  # a compiled model runs as one piece: watch the original
+    structure = Structure(model, inputs)
+    tape = Tape(structure, row=row, keep=keep, exact=exact, progress=progress, cancelled=cancelled)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(state.alone_with(model))
+        stack.enter_context(torch.no_grad())
+        if stack.enter_context(state.evaluation_mode(model)):
+            tape.notes["The model was in training mode: dropout was switched off for this run."] = None
+        if exact:
+            stack.enter_context(state.implementation(model, state.to_eager))
+        else:
+            others = state.unwatched(model)
+            if others:
+                stack.enter_context(state.implementation(model, state.to_watched))
+                tape.notes[f"The run used SDPA instead of {', '.join(others)}, which cannot be watched."] = (
+                    None
+                )
+        if state.runs_eager(model):
+            _demand_eager_memory(model, structure)
+        output = _run(model, inputs, tape, sdpa=True)
+        if tape.unseen() and not exact and state.configurations(model):
+            _demand_eager_memory(model, structure)
+            tape.close_found()
+            with state.implementation(model, state.to_eager):
+                _run(model, inputs, tape, sdpa=False)
+    sites = _finished(tape)
+    return Captured(output=output, sites=sites, notes=tuple(tape.notes))
+
+
+def _run(model: nn.Module, inputs: Mapping[str, Any], tape: Tape, *, sdpa: bool) -> Any:
+    with tape.active(), tapped_interface(), module_stack(tape), Watch(tape, sdpa=sdpa):
+        return model(**inputs)
+
+
+def _demand_eager_memory(model: nn.Module, structure: Structure) -> None:
+    """Make sure that the patterns of one layer fit, which an eager run holds two or three times."""
+    config = getattr(model, "config", None)
+    heads = getattr(config, "num_attention_heads", None)
+    if structure.length is None or not isinstance(heads, int):
+        return
+    parameter = next(model.parameters(), None)
+    device = torch.device("cpu") if parameter is None else parameter.device
+    size = (
+        3 * structure.batch * heads * structure.length**2 * (4 if parameter is None else parameter.itemsize)
+    )
+    memory.demand(
+        size, device, f"The weights of one layer ({heads} x {structure.length} x {structure.length})"
+    )
+
+
+def _finished(tape: Tape) -> tuple[Site, ...]:
+    """Give each site its kind and layer, after checking that nothing is missing."""
+    structure = tape.structure
+    _demand_complete(tape)
+    causal = _reads_forward(tape)
+    groups: dict[Kind, list[tuple[nn.Module, Site]]] = {"encoder": [], "decoder": [], "cross": []}
+    for module, site in tape.found:
+        groups[structure.kind(module, causal)].append((module, site))
+    sites: list[Site] = []
+    for kind, members in groups.items():
+        members = _without_repeats(members)
+        layers = [structure.layer(module) for module, _ in members]
+        if None in layers or len(set(layers)) < len(layers):
+            if len(members) > 1:
+                tape.notes[f"Layers ({kind}) are numbered in the order of the run."] = None
+            layers = list(range(len(members)))
+        done = [replace(s, kind=kind, layer=n or 0) for (_, s), n in zip(members, layers, strict=True)]
+        sites += sorted(done, key=lambda site: site.layer)
+    return tuple(sites)
+
+
+def _demand_complete(tape: Tape) -> None:
+    structure, label = tape.structure, type(tape.structure.model).__name__
+    missing = tape.unseen()
+    if not tape.found:
+        if not missing:
+            raise NoAttentionError(
+                f"{label} has no attention layers.",
+                "Use a model with attention; this one works in another way.",
+            )
+        raise CaptureError(
+            f"The attention of {type(missing[0]).__name__} in {label} could not be followed.",
+            "Pass the model's own attentions to AttentionRecord.from_attentions.",
+        )
+    if missing:
+        raise CaptureError(
+            f"The attention of {len(missing)} modules of {label} could not be followed, "
+            f"the first is {structure.name(missing[0])} ({type(missing[0]).__name__}).",
+            "Pass the model's own attentions to AttentionRecord.from_attentions.",
+        )
+    if structure.reads_text and not structure.two_stacks and structure.length is not None:
+        for _, site in tape.found:
+            expected = tape.kept(structure.length)
+            if (site.queries, site.keys) != (expected, expected):
+                raise CaptureError(
+                    f"{site.name} attends with {site.queries} queries to {site.keys} keys, "
+                    f"but the prompt has {expected} tokens.",
+                    "Pass the model's own attentions to AttentionRecord.from_attentions.",
+                )
+
+
+def _reads_forward(tape: Tape) -> bool:
+    """Whether a model with one stack is a decoder: no query sees a later key."""
+    own = [(m, s) for m, s in tape.found if not tape.structure.is_cross(m)]
+    longer = [site for _, site in own if site.queries > 1]
+    if longer:
+        return any(site.causal for site in longer)
+    # One token tells nothing: ask what the model was made for.
+    return any(getattr(module, "is_causal", tape.structure.generates) for module, _ in own)
+
+
+def _without_repeats(members: list[tuple[nn.Module, Site]]) -> list[tuple[nn.Module, Site]]:
+    """Drop calls that repeat an earlier one of the same module with the same queries and keys."""
+    unique: list[tuple[nn.Module, Site]] = []
+    for module, site in members:
+        if not any(m is module and _same(s, site) for m, s in unique):
+            unique.append((module, site))
+    return unique
+
+
+def _same(one: Site, other: Site) -> bool:
+    if not isinstance(one, QKSite) or not isinstance(other, QKSite):
+        return False
+    return _equal(one.q, other.q) and _equal(one.k, other.k)
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and bool(torch.equal(one, other))

@@ -1,0 +1,73 @@
+"""How much memory is free, asked before something large is computed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from attnwidget.errors import OutOfMemoryError
+
+_SHARE = 0.8  # of what is free; the rest stays for everybody else
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Bytes free on a device, or None where that cannot be known."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free)
+    known = [value for value in (_linux_available(), _container_available(), _pages_available()) if value]
+    return min(known) if known else None
+
+
+def demand(needed: int, device: torch.device, what: str) -> None:
+    """Raise OutOfMemoryError if `needed` bytes do not fit on the device.
+
+    Parameters
+    ----------
+    needed : int
+        Bytes.
+    device : torch.device
+    what : str
+        What they are for, to complete "... need 12 GB".
+    """
+    free = free_bytes(device)
+    if free is not None and needed > _SHARE * free:
+        raise OutOfMemoryError(
+            f"{what} need {_readable(needed)}, and {_readable(free)} are free.",
+            "Use a shorter prompt, or a model that runs SDPA without exact=True.",
+        )
+
+
+def _readable(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
+
+
+def _linux_available() -> int | None:
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        return None
+    return None
+
+
+def _container_available() -> int | None:
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = int((group / "memory.max").read_text())
+        used = int((group / "memory.current").read_text())
+        # The page cache counts as used there, but is given back when asked for.
+        statistics = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        return max(0, limit - used + int(statistics.get("inactive_file", 0)))
+    except (OSError, ValueError):
+        return None
+
+
+def _pages_available() -> int | None:
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None

@@ -1,0 +1,337 @@
+"""The tape: what one run records, in the context of that run only."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from attnwidget.capture import memory, verify
+from attnwidget.capture.masks import Keep, Masks
+from attnwidget.capture.structure import Structure
+from attnwidget.errors import CancelledError
+from attnwidget.record import DenseSite, Kind, Route, Site, Visibility
+from attnwidget.record.qk import QKSite
+
+ACTIVE: ContextVar[Tape | None] = ContextVar("attnwidget_tape", default=None)
+
+_HALF = (torch.float16, torch.bfloat16)
+# Q and K stay on the accelerator while they take less than this share of what is free there.
+_SHARE_ON_DEVICE = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """Arguments of one attention call.
+
+    Parameters
+    ----------
+    query : Tensor [batch, heads, queries, d]
+    key : Tensor [batch, kv_heads, keys, d]
+    value : Tensor [batch, kv_heads, keys, dv]
+    mask, bias : Tensor or None
+        Broadcastable to [batch, heads, queries, keys].
+    causal : bool
+        Whether the causal rule applies on top of the mask.
+    scaling : float or None
+        None for 1 / sqrt(d).
+    softcap : float or None
+    sinks : Tensor [heads] or None
+    rounded : bool
+        Whether scores are rounded to the model's dtype on the way.
+    """
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    mask: Tensor | None = None
+    bias: Tensor | None = None
+    causal: bool = False
+    scaling: float | None = None
+    softcap: float | None = None
+    sinks: Tensor | None = None
+    rounded: bool = False
+
+
+class Tape:
+    """What one run records.
+
+    Parameters
+    ----------
+    structure : Structure
+        Of the model.
+    row : int
+        Prompt of the batch.
+    keep : mapping of stream to bool array or None
+        Positions that are not padding.
+    exact : bool
+        Whether weights that an eager run returns may be recorded where queries and keys do not explain them.
+    progress : callable or None
+        Called with (layers done, layers in all).
+    cancelled : callable or None
+        Asked between layers.
+    """
+
+    def __init__(
+        self,
+        structure: Structure,
+        *,
+        row: int = 0,
+        keep: Mapping[str, NDArray[np.bool_] | None] | None = None,
+        exact: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> None:
+        self.structure = structure
+        self.row = row
+        self.exact = exact
+        self.found: list[tuple[nn.Module, Site]] = []
+        self.ran: dict[int, nn.Module] = {}
+        self.stack: list[nn.Module] = []
+        self.notes: dict[str, None] = {}
+        self.within = 0
+        self._keep = {stream: Keep.of(flags) for stream, flags in (keep or {}).items()}
+        self._masks = Masks(row)
+        self._closed: frozenset[int] = frozenset()
+        self._progress = progress
+        self._cancelled = cancelled
+
+    # ------------------------------------------------------------------ where the run is
+
+    @contextlib.contextmanager
+    def active(self) -> Iterator[None]:
+        """Make this the tape of the current context."""
+        token = ACTIVE.set(self)
+        try:
+            yield
+        finally:
+            ACTIVE.reset(token)
+
+    @contextlib.contextmanager
+    def inside(self) -> Iterator[None]:
+        """Mark that an attention function is running, whose own calls are its business."""
+        self.within += 1
+        try:
+            yield
+        finally:
+            self.within -= 1
+
+    def checkpoint(self) -> None:
+        """Raise CancelledError if the user wants to stop."""
+        if self._cancelled is not None and self._cancelled():
+            raise CancelledError("The run was cancelled.", "Run it again to see its attention.")
+
+    def close_found(self) -> None:
+        """Record nothing more of the modules that are recorded already."""
+        self._closed = frozenset(id(module) for module, _ in self.found)
+
+    def unseen(self) -> list[nn.Module]:
+        """Attention modules that ran and left nothing."""
+        seen = {id(module) for module, _ in self.found}
+        return [m for key, m in self.structure.candidates.items() if key in self.ran and key not in seen]
+
+    def wants(self, module: nn.Module) -> bool:
+        """Whether calls of this module are to be recorded; says so in the notes if not."""
+        if not self.structure.owns(module) or id(module) in self._closed:
+            return False
+        if self.structure.is_other_sense(module):
+            self.notes["Attention over images or sound is not shown: there are no tokens for it."] = None
+            return False
+        if self.structure.reads_text and self.structure.is_cross(module) and not self.structure.two_stacks:
+            self.notes["Cross-attention to something other than the prompt is not shown."] = None
+            return False
+        return True
+
+    # ------------------------------------------------------------------ recording
+
+    def record(
+        self, module: nn.Module, route: Route, call: Call, output: Tensor, weights: Tensor | None = None
+    ) -> None:
+        """Record one attention call and verify it.
+
+        Parameters
+        ----------
+        module : Module
+            Whose attention it is.
+        route : {"interface", "functional"}
+        call : Call
+        output : Tensor [batch, queries, heads, dv]
+            What the attention function returned.
+        weights : Tensor [batch, heads, queries, keys] or None
+            Weights, where the function returned them too.
+        """
+        queries, keys = self._streams(module)
+        shape = (call.query.shape[2], call.key.shape[2])
+        kept = queries.cut(output[self._row_of(output)], 0)
+        verify.demand_finite(kept, self.structure.name(module), self.structure.layer(module))
+        value = keys.cut(call.value[self._row_of(call.value)], 1)
+        site = self._qk_site(module, route, call, queries, keys, shape)
+        fidelity = verify.spot_check(site, value, kept)
+        if weights is not None and not fidelity <= verify.tolerance(call.query.dtype) and self.exact:
+            dense = self._dense_site(module, route, weights, queries, keys)
+            if dense is not None:
+                self.add_dense(module, dense, value, kept, call.query.dtype)
+                return
+        verify.demand_fidelity(fidelity, call.query.dtype, self.structure.name(module))
+        # A softmax on the way, of a router for example, was not the attention after all.
+        self.found = [(m, s) for m, s in self.found if m is not module or s.route != "softmax"]
+        self._add(module, replace(site, fidelity=fidelity))
+
+    def record_dense(
+        self, module: nn.Module, weights: Tensor, value: Tensor, output: Tensor, sinks: bool = False
+    ) -> None:
+        """Record weights themselves and verify them.
+
+        Parameters
+        ----------
+        module : Module
+        weights : Tensor [batch, heads, queries, keys]
+        value : Tensor [batch, heads, keys, dv]
+        output : Tensor [batch, queries, heads, dv]
+        sinks : bool
+            Whether a sink's column was cut off, so that rows sum to less than 1.
+        """
+        queries, keys = self._streams(module)
+        kept = queries.cut(output[self._row_of(output)], 0)
+        verify.demand_finite(kept, self.structure.name(module), self.structure.layer(module))
+        site = self._dense_site(module, "softmax", weights, queries, keys, sinks=sinks)
+        if site is not None:
+            self.add_dense(module, site, keys.cut(value[self._row_of(value)], 1), kept, weights.dtype)
+
+    def add_dense(
+        self, module: nn.Module, site: DenseSite, value: Tensor, kept: Tensor, dtype: torch.dtype
+    ) -> None:
+        """Verify a dense site and keep it."""
+        fidelity = verify.spot_check(site, value, kept)
+        verify.demand_fidelity(fidelity, dtype, self.structure.name(module))
+        self._add(module, replace(site, fidelity=fidelity))
+
+    def _add(self, module: nn.Module, site: Site) -> None:
+        self.found.append((module, site))
+        self.ran.setdefault(id(module), module)
+        if self._progress is not None:
+            done = len({id(m) for m, _ in self.found})
+            self._progress(done, max(done, len(self.structure.candidates)))
+
+    def _qk_site(
+        self,
+        module: nn.Module,
+        route: Route,
+        call: Call,
+        queries: Keep,
+        keys: Keep,
+        shape: tuple[int, int],
+    ) -> QKSite:
+        query, key = call.query.detach(), call.key.detach()
+        reduced = self._masks.reduce(call.mask, call.bias, call.causal, queries, keys, shape)
+        # Copies: queries and keys are often views of one fused buffer, and a cache's buffer changes later.
+        q = queries.cut(query[self._row_of(query)], 1)
+        k = keys.cut(key[self._row_of(key)], 1)
+        place = self._place(q)
+        return QKSite(
+            kind=self._stream_kind(module),
+            layer=-1,
+            name=self.structure.name(module),
+            route=route,
+            heads=q.shape[0],
+            kv_heads=k.shape[0],
+            queries=q.shape[1],
+            keys=k.shape[1],
+            visibility=reduced.visibility,
+            softcap=call.softcap,
+            scaling=call.scaling if call.scaling is not None else q.shape[-1] ** -0.5,
+            has_sinks=call.sinks is not None,
+            q=q.to(place),
+            k=k.to(place),
+            bias=None if reduced.bias is None else reduced.bias.to(place),
+            sink_scores=None if call.sinks is None else call.sinks.detach().float().flatten().to(place),
+            rounded=call.rounded and q.dtype in _HALF,
+        )
+
+    def _dense_site(
+        self,
+        module: nn.Module,
+        route: Route,
+        weights: Tensor,
+        queries: Keep,
+        keys: Keep,
+        sinks: bool = False,
+    ) -> DenseSite | None:
+        weights = weights.detach()[self._row_of(weights)]
+        if weights.ndim != 3:
+            return None
+        left = len(self.unseen()) + 1
+        memory.demand(4 * weights.numel() * left, torch.device("cpu"), "The weights of all layers")
+        cut = keys.cut(queries.cut(weights, 1), 2) if keys.positions is not None else queries.cut(weights, 1)
+        values = cut.to("cpu", torch.float32, copy=True).numpy()
+        return DenseSite(
+            kind=self._stream_kind(module),
+            layer=-1,
+            name=self.structure.name(module),
+            route=route,
+            heads=values.shape[0],
+            kv_heads=values.shape[0],
+            queries=values.shape[1],
+            keys=values.shape[2],
+            visibility=_from_zeros(values),
+            has_sinks=sinks,
+            values=values,
+            sinks=np.clip(1 - values.sum(-1), 0, 1) if sinks else None,
+        )
+
+    def kept(self, length: int) -> int:
+        """Tokens that remain of a stack of `length` positions without padding."""
+        return self._streams_of("decoder")[0].count(length)
+
+    # ------------------------------------------------------------------ helpers
+
+    def _row_of(self, tensor: Tensor) -> int:
+        return self.row if tensor.shape[0] > 1 else 0
+
+    def _stream_kind(self, module: nn.Module) -> Kind:
+        return self.structure.kind(module, causal=True)
+
+    def _streams(self, module: nn.Module) -> tuple[Keep, Keep]:
+        return self._streams_of(self._stream_kind(module))
+
+    def _streams_of(self, kind: Kind) -> tuple[Keep, Keep]:
+        if not self.structure.two_stacks and len(self._keep) == 1:
+            (only,) = self._keep.values()
+            return only, only
+        encoder, decoder = (self._keep.get(name) or _EVERYTHING for name in ("encoder", "decoder"))
+        return (encoder if kind == "encoder" else decoder), (decoder if kind == "decoder" else encoder)
+
+    def _place(self, tensor: Tensor) -> torch.device:
+        if tensor.device.type == "cpu":
+            return tensor.device
+        free = memory.free_bytes(tensor.device)
+        ahead = 2 * tensor.nbytes * max(1, len(self.structure.candidates) - len(self.found))
+        return tensor.device if free is not None and ahead < _SHARE_ON_DEVICE * free else torch.device("cpu")
+
+
+_EVERYTHING = Keep()
+_ROWS_OF_A_WINDOW = 4
+
+
+def _from_zeros(values: NDArray[np.float32]) -> Visibility:
+    """Read the rule off weights: exact zeros after the diagonal, and before a window, in every head."""
+    _, queries, keys = values.shape
+    if queries != keys or queries < 2:
+        return Visibility()
+    some: NDArray[np.bool_] = (values != 0).any(axis=0)
+    if bool(np.triu(some, 1).any()):
+        return Visibility()
+    position = np.arange(queries)
+    first = np.where(some.any(1), some.argmax(1), position)
+    window = int((position - first).max()) + 1
+    # Weights also vanish by underflow: a window is believed only if several rows end exactly where it says.
+    banded = queries - window >= _ROWS_OF_A_WINDOW and np.array_equal(
+        first, np.maximum(0, position - window + 1)
+    )
+    return Visibility(causal=True, window=window if banded else None)
