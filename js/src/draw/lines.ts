@@ -1,0 +1,77 @@
+// Lines from queries to keys, in the colours of their heads, as opaque as their weight.
+import type { Palette } from "../core/types";
+import { css } from "../math/colour";
+import { rowCentre } from "../math/columns";
+import { addCurve, towards } from "../math/curve";
+import type { LineSet } from "../math/lines";
+
+export interface LinesData {
+  readonly lines: LineSet;
+  /** Which of them to draw now; a long set is drawn over several frames, strongest first. */
+  readonly from: number;
+  readonly to: number;
+  /** The chosen heads, by slot. */
+  readonly heads: readonly number[];
+}
+
+export interface LinesView {
+  readonly left: number;
+  readonly right: number;
+  readonly row: number;
+  /** Heights of what is in sight of each column, from the top of the canvas. */
+  readonly height: number;
+  readonly keyTop: number;
+  readonly queryScroll: number;
+  readonly keyScroll: number;
+  /** Middle of the sink's row, which stays in sight; key positions past the last one go there. */
+  readonly sinkY: number;
+  readonly keys: number;
+  /** Multiplies the weight. */
+  readonly strength: number;
+  /** Least opacity of a line that is drawn. */
+  readonly floor: number;
+  readonly width: number;
+  /** The key whose lines keep their full strength while the others step back; null for none. */
+  readonly only: number | null;
+}
+
+/** Vertical distance between the lines of neighbouring slots. */
+export function slotOffset(slot: number, slots: number, row: number): number {
+  const step = slots < 2 ? 0 : Math.min(2, (row - 6) / (slots - 1));
+  return (slot - (slots - 1) / 2) * step;
+}
+
+export function drawLines(
+  context: CanvasRenderingContext2D,
+  data: LinesData,
+  view: LinesView,
+  theme: Palette,
+): void {
+  const { lines, heads } = data;
+  const colours = heads.map((head) => css(theme.head(head)));
+  const offsets = heads.map((_, slot) => slotOffset(slot, heads.length, view.row));
+  context.lineWidth = view.width;
+  context.lineCap = "butt";
+  let slotSet = -1;
+  for (let i = data.from; i < data.to; i++) {
+    const slot = lines.slot[i] as number;
+    const key = lines.key[i] as number;
+    const weight = lines.weight[i] as number;
+    const offset = offsets[slot] as number;
+    if (slot !== slotSet) {
+      context.strokeStyle = colours[slot] as string;
+      slotSet = slot;
+    }
+    const faded = view.only === null || view.only === key ? 1 : 0.3;
+    context.globalAlpha = Math.min(1, Math.max(view.floor, weight * view.strength)) * faded;
+    const queryY = towards(rowCentre(lines.query[i] as number, view.row, view.queryScroll), 0, view.height);
+    const keyY =
+      key >= view.keys
+        ? view.sinkY
+        : towards(view.keyTop + rowCentre(key, view.row, view.keyScroll), view.keyTop, view.height);
+    context.beginPath();
+    addCurve(context, view.left, queryY + offset, view.right, keyY + offset);
+    context.stroke();
+  }
+  context.globalAlpha = 1;
+}

@@ -1,0 +1,477 @@
+// The head pane: queries on the left, keys on the right, one line per weight in the colour of its head.
+import { effect } from "@preact/signals-core";
+import type { CreatePane, ExactRow, Explorer, LayerData } from "../../core/types";
+import { drawBlocks } from "../../draw/blocks";
+import type { LinesView } from "../../draw/lines";
+import { prepare } from "../../draw/surface";
+import { css } from "../../math/colour";
+import { type Columns, layoutColumns, rowCentre, SINK_RULE } from "../../math/columns";
+import { formatCount, formatLimit, formatShare, formatWeight } from "../../math/format";
+import { widestLabel } from "../../math/labels";
+import { hiddenBelow, linesFromQuery, linesToKey, selectLines } from "../../math/lines";
+import { isMasked, isWeight, readColumn, topIndices } from "../../math/weights";
+import type { Tokens } from "../../wire/schema.gen";
+import { element, onFrame, onResize, setText } from "../kit/dom";
+import { isSelf, type RowReading, readingOf } from "../kit/readings";
+import { type RowLook, TokenColumn } from "./column";
+import { LinePainter } from "./painter";
+
+/** Most lines that the pane draws at once; it says so when there are more. */
+const MOST_LINES = 40_000;
+const MOST_FOCUS_LINES = 4_000;
+/** Labels longer than this are cut with an ellipsis; the tooltip has the whole. */
+const LABEL_UNITS = 18;
+const TOP_KEYS = 4;
+
+/** What the pane is about right now. */
+interface Aim {
+  readonly query: number | null;
+  readonly key: number | null;
+  /** Each chosen head's row of the query in focus; empty without one. */
+  readonly rows: readonly RowReading[];
+  /** What each chosen head's queries give to the key in focus; empty while a query is in focus. */
+  readonly columns: readonly Float32Array[];
+}
+
+const NO_AIM: Aim = { query: null, key: null, rows: [], columns: [] };
+
+export const createHeadPane: CreatePane = (host, explorer) => {
+  const pane = new HeadPane(host, explorer);
+  return { destroy: () => pane.destroy() };
+};
+
+class HeadPane {
+  private readonly abort = new AbortController();
+  private readonly root = element("div", "ap-head");
+  private readonly body = element("div", "ap-head-body");
+  private readonly base = element("canvas", "ap-layer ap-head-base", { "aria-hidden": true });
+  private readonly marks = element("canvas", "ap-layer", { "aria-hidden": true });
+  private readonly queryCaption = element("span", "ap-caption");
+  private readonly keyCaption = element("span", "ap-caption");
+  private readonly note = element("div", "ap-note");
+  private readonly sinkRow = element("div", "ap-sink");
+  private readonly sinkNumber = element("span", "ap-number");
+  private readonly queries: TokenColumn;
+  private readonly keys: TokenColumn;
+  private readonly all = new LinePainter({ width: 1.2, wide: 1_000 });
+  private readonly focused = new LinePainter({ width: 2.4, wide: 300 });
+  private readonly frame;
+  private readonly stops: (() => void)[] = [];
+  private columns: Columns | null = null;
+  private record = "";
+  private dirty = { layout: true, base: true, marks: true };
+  private hiddenShare = 0;
+  private linesFound = 0;
+
+  constructor(
+    host: HTMLElement,
+    private readonly explorer: Explorer,
+  ) {
+    const { signal } = this.abort;
+    const handlers = (side: "query" | "key") => ({
+      hover: (index: number | null) => this.hover(side, index),
+      hold: (index: number) => this.hold(side, index),
+      scrolled: () => this.redraw("base"),
+      cross: (index: number) => (side === "query" ? this.keys : this.queries).focusRow(index),
+    });
+    this.queries = new TokenColumn("query", "Query tokens", handlers("query"), signal);
+    this.keys = new TokenColumn("key", "Key tokens", handlers("key"), signal);
+    this.sinkRow.append(element("span", "ap-label", {}, "sink"), this.sinkNumber);
+    this.body.append(this.base, this.marks, this.queries.scroller, this.keys.scroller, this.sinkRow);
+    this.root.append(
+      element("div", "ap-captions", {}, this.queryCaption, this.keyCaption),
+      this.body,
+      this.note,
+    );
+    host.append(this.root);
+    this.frame = onFrame(() => this.work(), signal);
+    onResize(this.body, () => this.redraw("layout"), signal);
+    this.body.addEventListener("wheel", (event) => this.onWheel(event), { signal, passive: false });
+    this.follow(() => {
+      explorer.data.value;
+      this.redraw("layout");
+    });
+    this.follow(() => {
+      explorer.palette.value;
+      explorer.threshold.value;
+      this.redraw("base");
+    });
+    this.follow(() => {
+      explorer.focus.value;
+      explorer.selection.value;
+      explorer.exact.value;
+      this.redraw("marks");
+    });
+  }
+
+  destroy(): void {
+    this.abort.abort();
+    for (const stop of this.stops) stop();
+    this.root.remove();
+  }
+
+  private follow(run: () => void): void {
+    this.stops.push(effect(run));
+  }
+
+  private redraw(what: "layout" | "base" | "marks"): void {
+    this.dirty.marks = true;
+    if (what !== "marks") this.dirty.base = true;
+    if (what === "layout") this.dirty.layout = true;
+    this.frame.request();
+  }
+
+  /** One frame: what is out of date, else the next lines of a long set. */
+  private work(): boolean {
+    const data = this.explorer.data.peek();
+    if (data === null || this.body.clientWidth === 0) return false;
+    if (this.dirty.layout) this.layout(data);
+    const { columns } = this;
+    if (columns === null) return false;
+    const { base, marks } = this.dirty;
+    this.dirty = { layout: false, base: false, marks: false };
+    const ratio = window.devicePixelRatio || 1;
+    if (base) this.startAll(data, columns, ratio);
+    if (marks) this.startMarks(data, columns, ratio);
+    const moreFocused = this.focused.step();
+    const moreAll = !(marks && moreFocused) && this.all.step();
+    const more = moreFocused || moreAll || (marks && moreFocused);
+    this.root.dataset.drawn = more ? "0" : "1";
+    return more;
+  }
+
+  private layout(data: LayerData): void {
+    const tokens = [data.queryTokens, data.keyTokens] as const;
+    const fresh = data.record.record !== this.record;
+    this.record = data.record.record;
+    const unit = this.characterWidth();
+    const width = this.body.clientWidth;
+    const height = this.body.clientHeight;
+    const textWidth = (side: Tokens) => Math.ceil(widestLabel(side.label, LABEL_UNITS) * unit) + 18;
+    const columns = layoutColumns({
+      width,
+      height,
+      queries: tokens[0].label.length,
+      keys: tokens[1].label.length,
+      queryText: textWidth(tokens[0]),
+      keyText: textWidth(tokens[1]),
+      heads: data.patterns.length,
+      keyIndex: !isSelf(data),
+      sinks: data.info.sinks,
+    });
+    this.columns = columns;
+    const top = this.keyTop(data, columns);
+    this.queries.layout(tokens[0], {
+      left: 0,
+      top: 0,
+      width: columns.queryBlocks - 4,
+      height,
+      row: columns.row,
+      indexWidth: columns.indexWidth,
+      numberWidth: columns.numberWidth,
+    });
+    this.keys.layout(tokens[1], {
+      left: columns.keyLeft - 4,
+      top,
+      width: width - columns.keyLeft + 4,
+      height: height - top,
+      row: columns.row,
+      indexWidth: columns.keyIndexWidth,
+      numberWidth: columns.numberWidth,
+    });
+    if (fresh) {
+      this.queries.scrollToStart();
+      this.keys.scrollToStart();
+    }
+    this.sinkRow.hidden = !data.info.sinks;
+    this.sinkRow.style.left = `${columns.keyLeft}px`;
+    this.sinkRow.style.width = `${columns.keyWidth}px`;
+    this.sinkRow.style.height = `${columns.row}px`;
+    this.queryCaption.style.width = `${columns.queryBlocks - 8}px`;
+    const keyRoom = width - columns.keyBlocks;
+    this.keyCaption.style.width = `${keyRoom}px`;
+    setText(this.queryCaption, columns.queryBlocks < 170 ? "query" : "query: this token looks …");
+    setText(this.keyCaption, keyRoom < 150 ? "key" : "… at this token: key");
+  }
+
+  private keyTop(data: LayerData, columns: Columns): number {
+    return data.info.sinks ? columns.row + SINK_RULE : 0;
+  }
+
+  private characterWidth(): number {
+    const context = this.marks.getContext("2d");
+    if (context === null) return 8;
+    context.save();
+    context.font = `600 13px ${this.explorer.palette.peek().mono}`;
+    const { width } = context.measureText("0");
+    context.restore();
+    return width;
+  }
+
+  private lineView(data: LayerData, columns: Columns, strength: number, floor: number): LinesView {
+    const keyTop = this.keyTop(data, columns);
+    return {
+      left: columns.lineLeft,
+      right: columns.lineRight,
+      row: columns.row,
+      height: columns.height,
+      keyTop,
+      queryScroll: this.queries.scroll,
+      keyScroll: this.keys.scroll,
+      sinkY: columns.row / 2,
+      keys: data.keyTokens.label.length,
+      strength,
+      floor,
+      width: 1,
+      only: null,
+    };
+  }
+
+  private startAll(data: LayerData, columns: Columns, ratio: number): void {
+    const theme = this.explorer.palette.peek();
+    const context = prepare(this.base, columns.width, columns.height, ratio);
+    if (context === null) return;
+    const { lines, hidden } = selectLines(data.patterns, {
+      queries: this.queries.inSight(),
+      keys: this.keys.inSight(),
+      threshold: this.explorer.threshold.peek(),
+      limit: MOST_LINES,
+      sinks: data.info.sinks,
+    });
+    this.hiddenShare = hidden;
+    this.linesFound = lines.found;
+    const heads = data.patterns.map((pattern) => pattern.head);
+    this.all.start(context, lines, heads, this.lineView(data, columns, 0.75, 0.03), theme, ratio);
+    this.root.dataset.lines = String(lines.count);
+  }
+
+  private startMarks(data: LayerData, columns: Columns, ratio: number): void {
+    const theme = this.explorer.palette.peek();
+    const context = prepare(this.marks, columns.width, columns.height, ratio);
+    if (context === null) return;
+    const aim = this.aim(data, this.explorer.exact.peek());
+    const heads = data.patterns.map((pattern) => pattern.head);
+    const threshold = this.explorer.threshold.peek();
+    const view = this.lineView(data, columns, 1, 0.06);
+    this.focused.stop();
+    this.base.classList.toggle("ap-faded", aim.query !== null || aim.key !== null);
+    if (aim.query !== null) {
+      const rows = aim.rows.map((row) => (row.sink === null ? row.weights : withSink(row.weights, row.sink)));
+      const lines = linesFromQuery(rows, aim.query, threshold, MOST_FOCUS_LINES);
+      this.focused.start(context, lines, heads, { ...view, only: aim.key }, theme, ratio);
+    } else if (aim.key !== null) {
+      const lines = linesToKey(aim.columns, aim.key, threshold, MOST_FOCUS_LINES);
+      const left = columns.queryBlocks + columns.blockWidth * heads.length + 3;
+      this.focused.start(context, lines, heads, { ...view, left }, theme, ratio);
+    }
+    this.drawMarks(context, data, columns, aim, heads);
+    this.renderRows(data, aim);
+    this.describe(data, aim, threshold);
+  }
+
+  private aim(data: LayerData, exact: readonly ExactRow[]): Aim {
+    const focus = this.explorer.focus.peek();
+    const within = (index: number | null, count: number) =>
+      index !== null && index >= 0 && index < count ? index : null;
+    const query = within(focus.query, data.queryTokens.label.length);
+    const key = within(focus.key, data.keyTokens.label.length);
+    if (query !== null) {
+      const rows = data.patterns.map((pattern) => readingOf(data, pattern, query, exact));
+      return { query, key, rows, columns: [] };
+    }
+    if (key === null) return NO_AIM;
+    return { query, key, rows: [], columns: data.patterns.map((pattern) => readColumn(pattern, key)) };
+  }
+
+  private drawMarks(
+    context: CanvasRenderingContext2D,
+    data: LayerData,
+    columns: Columns,
+    aim: Aim,
+    heads: readonly number[],
+  ): void {
+    const theme = this.explorer.palette.peek();
+    const keyTop = this.keyTop(data, columns);
+    const common = { blockWidth: columns.blockWidth, blocksWidth: columns.blocksWidth, row: columns.row };
+    if (aim.query !== null) {
+      const { start, end } = this.keys.inSight();
+      const centre = (index: number) => keyTop + rowCentre(index, columns.row, this.keys.scroll);
+      context.save();
+      context.beginPath();
+      context.rect(0, keyTop, columns.width, columns.height - keyTop);
+      context.clip();
+      drawBlocks(
+        context,
+        { heads, weight: (slot, index) => aim.rows[slot]?.weights[index] ?? Number.NaN },
+        { ...common, x: columns.keyBlocks, start, end, centre },
+        theme,
+      );
+      context.restore();
+      if (data.info.sinks) {
+        drawBlocks(
+          context,
+          { heads, weight: (slot) => aim.rows[slot]?.sink ?? 0 },
+          { ...common, x: columns.keyBlocks, start: 0, end: 1, centre: () => columns.row / 2 },
+          theme,
+        );
+      }
+    } else if (aim.key !== null) {
+      const { start, end } = this.queries.inSight();
+      const blocks = columns.blockWidth * heads.length;
+      context.fillStyle = theme.bg;
+      context.fillRect(columns.queryBlocks - 3, 0, blocks + 6, columns.height);
+      drawBlocks(
+        context,
+        { heads, weight: (slot, index) => aim.columns[slot]?.[index] ?? Number.NaN },
+        {
+          ...common,
+          x: columns.queryBlocks,
+          start,
+          end,
+          centre: (index) => rowCentre(index, columns.row, this.queries.scroll),
+        },
+        theme,
+      );
+    }
+  }
+
+  private renderRows(data: LayerData, aim: Aim): void {
+    const { palette, selection } = this.explorer;
+    const theme = palette.peek();
+    const held = selection.peek();
+    const self = isSelf(data);
+    const heads = data.patterns.map((pattern) => pattern.head);
+    const errors = data.patterns.map((pattern, slot) => aim.rows[slot]?.error ?? pattern.error);
+    const seen = aim.query !== null ? aim.rows.map((row) => row.weights) : aim.columns;
+    const best = strongest(seen);
+    const numbered = new Set(
+      topIndices(best.weights, TOP_KEYS).filter((index) => (best.weights[index] as number) >= 0.005),
+    );
+    if (aim.query !== null && aim.key !== null) numbered.add(aim.key);
+    const other = (index: number): Pick<RowLook, "tone" | "number" | "swatch"> => {
+      if (seen.length === 0) return { tone: "plain", number: "", swatch: null };
+      const weight = best.weights[index] as number;
+      if (best.nan[index]) return { tone: "plain", number: "NaN", swatch: null };
+      if (isMasked(weight)) return { tone: "masked", number: "", swatch: null };
+      const tone = weight > 0.3 ? "strong" : "plain";
+      if (!numbered.has(index)) return { tone, number: "", swatch: null };
+      const slot = best.slot[index] as number;
+      const swatch = heads.length > 1 ? css(theme.head(heads[slot] as number)) : null;
+      return { tone, number: formatWeight(weight, errors[slot] ?? 0), swatch };
+    };
+    const quiet = { tone: "plain", number: "", swatch: null } as const;
+    this.queries.render((index) => ({
+      ...(aim.query === null ? other(index) : quiet),
+      box: index === aim.query ? "focus" : self && aim.query === null && index === aim.key ? "echo" : null,
+      pressed: held.locked && held.query === index,
+    }));
+    this.keys.render((index) => ({
+      ...(aim.query !== null ? other(index) : quiet),
+      box: index === aim.key ? "focus" : self && aim.key === null && index === aim.query ? "echo" : null,
+      pressed: held.locked && held.key === index,
+    }));
+    const sinks = aim.rows.map((row) => row.sink ?? 0);
+    const slot = topIndices(sinks, 1)[0];
+    const text =
+      !data.info.sinks || slot === undefined ? "" : formatWeight(sinks[slot] ?? 0, errors[slot] ?? 0);
+    setText(this.sinkNumber, text);
+  }
+
+  /** Says what is left out and how sure the numbers are. */
+  private describe(data: LayerData, aim: Aim, threshold: number): void {
+    const parts: string[] = [];
+    const limit = formatLimit(threshold);
+    if (aim.query !== null) {
+      const { count, mass } = hiddenBelow(
+        aim.rows.map((row) => row.weights),
+        threshold,
+      );
+      if (count > 0) {
+        const heads = aim.rows.length > 1 ? " a head" : "";
+        parts.push(
+          `below ${limit}: ${formatCount(count)} lines hidden, ${formatShare(mass)} of the weight${heads}`,
+        );
+      }
+    } else if (aim.key === null && this.hiddenShare > 0) {
+      parts.push(`lines below ${limit} hidden, ${formatShare(this.hiddenShare)} of the weight`);
+    }
+    if (this.linesFound > MOST_LINES) {
+      parts.push(`the strongest ${formatCount(MOST_LINES)} of ${formatCount(this.linesFound)} lines`);
+    }
+    const error = aim.rows.length > 0 ? Math.max(...aim.rows.map((row) => row.error)) : maxError(data);
+    if (error > 0) parts.push(`≈ within ${formatWeight(error)}`);
+    if (data.info.causal || hasMasked(aim)) parts.push("/// out of reach");
+    setText(this.note, parts.join(" · "));
+  }
+
+  private hover(side: "query" | "key", index: number | null): void {
+    if (index === null) this.explorer.hover.value = null;
+    else if (side === "query") this.explorer.hover.value = { query: index, key: null };
+    else this.explorer.hover.value = { query: this.heldQuery(), key: index };
+  }
+
+  /** Clicking holds; clicking what is held lets go. With a query held, a key is looked at as a cell of its row. */
+  private hold(side: "query" | "key", index: number): void {
+    const { query, key, locked } = this.explorer.selection.peek();
+    const wanted = side === "query" ? { query: index, key: null } : { query: this.heldQuery(), key: index };
+    const same = locked && query === wanted.query && key === wanted.key;
+    if (same && side === "key" && query !== null) this.explorer.hold({ query, key: null });
+    else this.explorer.hold(same ? null : wanted);
+  }
+
+  private heldQuery(): number | null {
+    const { query, locked } = this.explorer.selection.peek();
+    return locked ? query : null;
+  }
+
+  /** Between the columns the wheel moves both. */
+  private onWheel(event: WheelEvent): void {
+    if (event.ctrlKey || (event.target instanceof Element && event.target.closest(".ap-column") !== null))
+      return;
+    const pixels = event.deltaMode === 1 ? event.deltaY * (this.columns?.row ?? 16) : event.deltaY;
+    const before = this.queries.scroll + this.keys.scroll;
+    this.queries.scrollBy(pixels);
+    this.keys.scrollBy(pixels);
+    if (this.queries.scroll + this.keys.scroll !== before) event.preventDefault();
+  }
+}
+
+function withSink(weights: Float32Array, sink: number): Float32Array {
+  const row = new Float32Array(weights.length + 1);
+  row.set(weights);
+  row[weights.length] = sink;
+  return row;
+}
+
+/** Largest weight over the heads at each position, and which head has it. */
+function strongest(rows: readonly Float32Array[]): {
+  weights: Float32Array;
+  slot: Uint8Array;
+  nan: Uint8Array;
+} {
+  const length = rows[0]?.length ?? 0;
+  const weights = new Float32Array(length).fill(-1);
+  const slot = new Uint8Array(length);
+  const nan = new Uint8Array(length);
+  rows.forEach((row, s) => {
+    for (let i = 0; i < length; i++) {
+      const weight = row[i] as number;
+      if (Number.isNaN(weight)) nan[i] = 1;
+      else if (weight > (weights[i] as number)) {
+        weights[i] = weight;
+        slot[i] = s;
+      }
+    }
+  });
+  return { weights, slot, nan };
+}
+
+function maxError(data: LayerData): number {
+  return Math.max(0, ...data.patterns.map((pattern) => pattern.error));
+}
+
+function hasMasked(aim: Aim): boolean {
+  return [...aim.rows.map((row) => row.weights), ...aim.columns].some((row) =>
+    row.some((w) => !isWeight(w) && isMasked(w)),
+  );
+}
