@@ -87,7 +87,7 @@ def describe(record: AttentionRecord, head_notes: Iterable[HeadNote]) -> OpenMet
             "embedded": record.model.embedded,
             "dtype": record.model.dtype,
             "device": record.model.device,
-            "parameters": record.model.parameters,
+            "parameters": record.model.parameters or None,
         },
         "streams": {name: describe_tokens(tokens) for name, tokens in record.streams.items()},
         "sites": sites,

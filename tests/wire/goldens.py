@@ -1,0 +1,140 @@
+"""Golden messages that Python writes and both languages read (`python -m tests.wire.goldens`).
+
+Each file holds the request, the messages that answer it (buffers as base64), and what they decode to.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from attnwidget.errors import PromptTooLongError
+from attnwidget.record import AttentionRecord
+from attnwidget.service.answers import answer_layer, answer_row, describe
+from attnwidget.wire.arrays import Buffers, unpack
+from attnwidget.wire.messages import messages, reply_error, reply_ok
+from attnwidget.wire.patterns import compand, expand
+from attnwidget.wire.schema import PROTOCOL, HeadNote
+
+FOLDER = Path(__file__).parent / "golden"
+
+NOTE: HeadNote = {
+    "layer": 0,
+    "head": 1,
+    "title": "previous token",
+    "score": 1.0,
+    "text": "It looks one back.",
+}
+
+
+def weights() -> np.ndarray:
+    """Return two layers of two causal heads over four tokens, with one weight that is not a number."""
+    head = np.array([[1, 0, 0, 0], [0.25, 0.75, 0, 0], [0.5, 0.25, 0.25, 0], [0.125, 0.125, 0.25, 0.5]])
+    other = np.array([[1, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]])
+    values = np.stack([np.stack([head, other]), np.stack([other, head])]).astype(np.float32)
+    values[1, 1, 3, 0] = np.nan
+    return values
+
+
+def record() -> AttentionRecord:
+    """Return the record that the goldens speak of."""
+    given = AttentionRecord.from_attentions(weights(), ["<s>", "Ein", "猫", "👋"], prompt="Ein猫👋")
+    return AttentionRecord(
+        model=given.model,
+        prompt=given.prompt,
+        streams=given.streams,
+        sites=given.sites,
+        notes=given.notes,
+        id="g0",
+    )
+
+
+def plain(value: Any) -> Any:
+    """Return arrays as nested lists, with "nan" for what is not a number."""
+    if isinstance(value, np.ndarray):
+        return [plain(item) for item in value]
+    if isinstance(value, np.floating) and np.isnan(value):
+        return "nan"
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def golden(
+    kind: str, args: dict[str, Any], meta: Any, buffers: Buffers, limit: int, **expect: Any
+) -> dict[str, Any]:
+    """Return one golden: request, messages, and what they decode to."""
+    request = {"protocol": PROTOCOL, "id": "r1", "kind": kind, "record": "g0", "args": args}
+    sent = [
+        {"content": content, "buffers": [base64.b64encode(part).decode("ascii") for part in parts]}
+        for content, parts in messages(reply_ok("r1", meta), buffers.data, limit)
+    ]
+    return {"request": request, "messages": sent, "expect": {"meta": meta, **expect}}
+
+
+def goldens() -> dict[str, dict[str, Any]]:
+    """Return every golden by name."""
+    made: dict[str, dict[str, Any]] = {}
+    shown, whole = record(), 1_000_000
+    made["open"] = golden("open", {}, describe(shown, [NOTE]), Buffers(), whole)
+    args = {"site": "decoder", "layer": 1, "heads": [0, 1], "thumbnails": True}
+    meta, buffers = answer_layer(shown, "decoder", 1, [0, 1], thumbnails=True)
+    assert meta["thumbnails"] is not None
+    decoded = {
+        "patterns": plain(unpack(meta["patterns"], buffers.data)),
+        "thumbnails": plain(expand(unpack(meta["thumbnails"], buffers.data))),
+    }
+    made["layer-exact"] = golden("layer", args, meta, buffers, whole, **decoded)
+    made["layer-chunked"] = golden("layer", args, meta, buffers, 50, **decoded)
+    companded = Buffers()
+    spec = companded.add(compand(weights()[1], np.tri(4, dtype=bool)))
+    meta = {**meta, "patterns": spec, "thumbnails": None, "error": 0.004}
+    codes = unpack(spec, companded.data)
+    made["layer-companded"] = golden(
+        "layer", {**args, "thumbnails": False}, meta, companded, whole, patterns=plain(expand(codes))
+    )
+    row, buffers = answer_row(shown, "decoder", 1, [1], 3)
+    row = {
+        **row,
+        "scores": buffers.add(np.array([[np.nan, -1.5, 0.0, 2.25]], dtype=np.float32)),
+        "sink": [0.125],
+    }
+    made["row"] = golden(
+        "row",
+        {"site": "decoder", "layer": 1, "heads": [1], "query": 3},
+        row,
+        buffers,
+        whole,
+        weights=plain(unpack(row["weights"], buffers.data)),
+        scores=plain(unpack(row["scores"], buffers.data)),
+    )
+    buffers = Buffers()
+    index = np.array([[0, 1], [2, 0]], dtype=np.int32)
+    probs = np.array([[0.5, 0.25], [0.75, 0.125]], dtype=np.float32)
+    predictions = {"labels": ["a", "猫", "↵"], "index": buffers.add(index), "probs": buffers.add(probs)}
+    made["predictions"] = golden(
+        "predictions", {}, predictions, buffers, whole, index=plain(index), probs=plain(probs)
+    )
+    error = PromptTooLongError(
+        "The prompt has 300 tokens, 44 more than the model's 256 positions.", "Shorten it."
+    )
+    request = {"protocol": PROTOCOL, "id": "r1", "kind": "run", "record": "g0", "args": {"prompt": "…"}}
+    reply = reply_error("r1", error)
+    made["error"] = {
+        "request": request,
+        "messages": [{"content": reply, "buffers": []}],
+        "expect": {"error": reply["error"]},
+    }
+    return made
+
+
+def render(value: dict[str, Any]) -> str:
+    """Return the file's text."""
+    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    for name, value in goldens().items():
+        (FOLDER / f"{name}.json").write_text(render(value), encoding="utf-8")
