@@ -1,0 +1,101 @@
+"""The still picture is drawn from the record, and is the same for the same input."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from attnwidget.export import Look, describe, picture
+from attnwidget.export.colours import head_colour
+from attnwidget.record import AttentionRecord
+
+
+def one_hot(n: int, column: int, heads: int = 2) -> AttentionRecord:
+    weights = np.zeros((1, heads, n, n), dtype=np.float32)
+    weights[..., np.arange(n), np.minimum(np.arange(n), column)] = 1
+    return AttentionRecord.from_attentions(weights, [f"w{i}" for i in range(n)])
+
+
+LOOK = Look(view="head", site="decoder", layer=0, heads=(0, 1), query=3)
+
+
+def pixels(record: AttentionRecord, look: Look) -> np.ndarray:
+    png, size = picture(record, look)
+    image = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+    assert image.shape[1] / size[0] == pytest.approx(image.shape[0] / size[1], rel=0.01)
+    return image
+
+
+def count(image: np.ndarray, colour: tuple[float, float, float], tolerance: int = 40) -> int:
+    return int((np.abs(image - np.array(colour) * 255).max(axis=-1) < tolerance).sum())
+
+
+def between_columns(image: np.ndarray) -> int:
+    """Count what is not paper between the two columns of the head view, below the caption."""
+    height, width = image.shape[:2]
+    return int((image[120 : height - 10, int(0.36 * width) : int(0.64 * width)] != 255).any(axis=-1).sum())
+
+
+@pytest.mark.parametrize("view", ["head", "matrix", "text"])
+@pytest.mark.parametrize("dark", [False, True])
+def test_each_view_is_drawn_on_its_paper(view: str, dark: bool) -> None:
+    look = replace(LOOK, view=view, dark=dark)  # type: ignore[arg-type]
+    image = pixels(one_hot(6, 1), look)
+    assert (image[-1, -1] < 40).all() == dark
+    assert len(np.unique(image.reshape(-1, 3), axis=0)) > 20
+
+
+def test_lines_have_the_colour_of_their_head() -> None:
+    for head in (0, 1):
+        image = pixels(one_hot(6, 1), replace(LOOK, heads=(head,)))
+        assert count(image, head_colour(head, False)) > count(image, head_colour(1 - head, False))
+
+
+def test_a_threshold_above_every_weight_leaves_no_line() -> None:
+    record = AttentionRecord.from_attentions(np.full((1, 1, 6, 6), 1 / 6, np.float32), list("abcdef"))
+    look = Look(view="head", site="encoder", layer=0, heads=(0,))
+    drawn, hidden = (between_columns(pixels(record, replace(look, threshold=t))) for t in (0.02, 0.5))
+    assert drawn > 1000
+    assert hidden == 0
+
+
+def test_unknown_weights_show_in_the_matrix() -> None:
+    weights = np.tril(np.ones((1, 1, 4, 4), dtype=np.float32))
+    weights[0, 0, 2, 1] = np.nan
+    record = AttentionRecord.from_attentions(weights, list("abcd"))
+    look = replace(LOOK, view="matrix", heads=(0,))
+    red = (0xD0 / 255, 0x39 / 255, 0x2B / 255)
+    assert count(pixels(record, look), red, 5) > 1000
+
+
+def test_long_odd_and_foreign_tokens_are_drawn_without_a_warning() -> None:
+    tokens = ["</script>", "$x_1$", "猫", "👋🏽", "שלום", "a" * 80, "", "\n"]
+    weights = np.full((1, 1, 8, 8), 1 / 8, np.float32)
+    record = AttentionRecord.from_attentions(weights, tokens)
+    for view in ("head", "matrix", "text"):
+        pixels(record, Look(view=view, site="encoder", layer=0, heads=(0,), query=1))  # type: ignore[arg-type]
+
+
+def test_a_long_prompt_says_which_part_is_drawn_and_stays_a_picture() -> None:
+    record = one_hot(200, 100)
+    for view in ("head", "matrix", "text"):
+        image = pixels(record, replace(LOOK, view=view, query=150))  # type: ignore[arg-type]
+        assert image.shape[0] < 2500
+
+
+def test_no_head_is_a_picture_too() -> None:
+    for view in ("head", "matrix", "text"):
+        pixels(one_hot(4, 1), replace(LOOK, view=view, heads=()))  # type: ignore[arg-type]
+
+
+def test_the_same_input_gives_the_same_bytes() -> None:
+    assert picture(one_hot(6, 1), LOOK) == picture(one_hot(6, 1), LOOK)
+
+
+def test_the_line_of_text_names_what_is_shown() -> None:
+    expected = "AttentionExplorer(given attention, 6 tokens, decoder layer 0, heads 0, 1, head view)"
+    assert describe(one_hot(6, 1), LOOK) == expected
