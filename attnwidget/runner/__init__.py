@@ -1,0 +1,23 @@
+"""Runs prompts through a model: loading, tokenising, limits, cache, and `ModelRunner`, the whole of it.
+
+Importing this package loads neither torch nor transformers; asking it for `ModelRunner` does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attnwidget.runner.cache import CacheInfo
+
+if TYPE_CHECKING:
+    from attnwidget.runner.model_runner import ModelRunner
+
+__all__ = ["CacheInfo", "ModelRunner"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "ModelRunner":
+        from attnwidget.runner.model_runner import ModelRunner
+
+        return ModelRunner
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

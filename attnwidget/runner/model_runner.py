@@ -1,0 +1,403 @@
+"""`ModelRunner`: one model, its tokenizer, its records."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from threading import RLock
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from attnwidget.capture import Captured, run_with_capture
+from attnwidget.capture.state import evaluation_mode
+from attnwidget.errors import AttnWidgetError, CancelledError, CaptureError, InputError
+from attnwidget.record import AttentionRecord, ModelInfo, Predictions, Stream, Token
+from attnwidget.runner.cache import ByteCache, CacheInfo, parse_bytes
+from attnwidget.runner.decoding import MOST_GENERATED, generated, shifted
+from attnwidget.runner.limits import (
+    check_ids,
+    check_length,
+    embedding_rows,
+    free_bytes,
+    is_out_of_memory,
+    out_of_memory,
+    position_limit,
+)
+from attnwidget.runner.load import fingerprint, load, weights_version
+from attnwidget.runner.predict import LogitsTap, label_predictions
+from attnwidget.runner.prompt import Encoded, IdsPrompt, Prompt, encode, encode_target, read_prompt
+from attnwidget.runner.tokens import tokens_from_ids
+from attnwidget.runner.vocabulary import Vocabulary
+
+_WAIT = 0.05
+"""Seconds between two looks at `cancelled` while another run holds the model."""
+
+_locks: WeakKeyDictionary[nn.Module, Any] = WeakKeyDictionary()
+_locks_guard = RLock()
+
+Progress = Callable[[int, int], None]
+Cancelled = Callable[[], bool]
+
+
+def _lock_of(model: nn.Module) -> Any:
+    """One lock per model, however many runners share it."""
+    with _locks_guard:
+        return _locks.setdefault(model, RLock())
+
+
+class ModelRunner:
+    """Runs prompts through one model and keeps the records.
+
+    Parameters
+    ----------
+    model : str, PathLike, torch.nn.Module or None
+        A name on the hub, a folder, or a loaded model; None means the model that comes with attnwidget. A
+        loaded model is left exactly as it is found.
+    tokenizer : str, PathLike, PreTrainedTokenizerBase or None
+        None means the one stored with the model.
+    exact : bool
+        Whether runs are eager by default, so that weights equal `output_attentions`.
+    cache : int or str
+        How many bytes of records to keep: "1 GB", "500 MB", a number, or 0 for none.
+    **from_pretrained
+        Passed on to `from_pretrained`: `dtype`, `device_map`, `revision`, `trust_remote_code`, `token`,
+        `attn_implementation`, ...; `device` moves the model.
+
+    Attributes
+    ----------
+    model : torch.nn.Module
+        The model.
+    tokenizer : PreTrainedTokenizerBase or None
+        Its tokenizer.
+    info : ModelInfo
+        What to show of the model.
+    lock : RLock
+        Held during a run; shared by all runners of the same loaded model.
+
+    Raises
+    ------
+    ModelLoadError
+        If the model or a tokenizer named here cannot be loaded; says whether it does not exist, is gated, or
+        cannot be reached.
+    InputError
+        If an argument is not usable.
+
+    Examples
+    --------
+    >>> runner = ModelRunner()
+    >>> record = runner.run("The cat sat on the mat because it was tired.")
+    >>> record.weights(layer=0, head=0).shape[0] == len(record.tokens)
+    True
+    """
+
+    def __init__(
+        self,
+        model: str | PathLike[str] | nn.Module | None = None,
+        tokenizer: Any = None,
+        *,
+        exact: bool = False,
+        cache: int | str = "1 GB",
+        **from_pretrained: Any,
+    ) -> None:
+        self._cache: ByteCache[AttentionRecord] = ByteCache(parse_bytes(cache))
+        loaded = load(model, tokenizer, from_pretrained)
+        self.model = loaded.model
+        self.tokenizer = loaded.tokenizer
+        self.info: ModelInfo = loaded.info
+        self.exact = exact
+        self.lock = _lock_of(self.model)
+        self._tokenizer_error = loaded.tokenizer_error
+        self._vocabulary = Vocabulary(self.tokenizer)
+        self._accepted = _accepted_arguments(self.model)
+        self._fingerprint: tuple[object, str] | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"<ModelRunner {self.info.name}: {self.info.architecture}, {self.info.dtype}, {self.info.device}>"
+        )
+
+    def cache_info(self) -> CacheInfo:
+        """Return what the cache holds and how often it helped."""
+        return self._cache.info()
+
+    def clear_cache(self) -> None:
+        """Forget the records kept; those in use stay as they are."""
+        self._cache.clear()
+
+    def run(
+        self,
+        prompt: Prompt,
+        context: str | None = None,
+        *,
+        target: str | None = None,
+        exact: bool | None = None,
+        progress: Progress | None = None,
+        cancelled: Cancelled | None = None,
+    ) -> AttentionRecord:
+        """Run a prompt, or return the record of the same run if it is still kept.
+
+        Parameters
+        ----------
+        prompt : str, (str, str), list of messages, list of int, array, tensor or mapping
+            A text; a pair; chat messages, each a mapping with "role" and "content"; token ids of one
+            sequence; or what a tokenizer returns, whose masked positions are run but not recorded.
+        context : str, optional
+            Second text of a pair.
+        target : str, optional
+            What the decoder of an encoder-decoder reads; if not given, up to 40 tokens that the model
+            generates greedily.
+        exact : bool, optional
+            Eager run whose weights equal `output_attentions`; the runner's own setting if not given.
+        progress : callable, optional
+            Called with layers done and layers in all.
+        cancelled : callable, optional
+            Asked between layers, and while another run holds the model.
+
+        Returns
+        -------
+        AttentionRecord
+
+        Raises
+        ------
+        EmptyPromptError, PromptTooLongError, TokenizerMismatchError, InputError
+            If the prompt is not usable.
+        NoAttentionError, CaptureError, FidelityError
+            If the model's attention cannot be recorded.
+        OutOfMemoryError
+            If the run does not fit; the runner stays usable.
+        CancelledError
+            If `cancelled` returned True.
+        """
+        given = read_prompt(prompt, context)
+        if not isinstance(given, IdsPrompt) and self._tokenizer_error is not None:
+            raise self._tokenizer_error
+        with self._held(cancelled):
+            encoded = encode(given, self._vocabulary)
+            self._check(
+                encoded, "encoder" if self._is_seq2seq else "decoder", not isinstance(given, IdsPrompt)
+            )
+            asked = None if target is None else self._encode_target(target)
+            eager = self.exact if exact is None else exact
+            version, identity = self._identity()
+            record_id = _record_id(identity, encoded, asked, eager)
+            kept = self._cache.get((record_id, version))
+            if kept is not None:
+                return kept
+            record = self._record(record_id, encoded, asked, eager, progress, cancelled)
+            self._cache.put((record_id, version), record)
+            return record
+
+    # ------------------------------------------------------------------ before the run
+
+    @property
+    def _is_seq2seq(self) -> bool:
+        return bool(getattr(getattr(self.model, "config", None), "is_encoder_decoder", False))
+
+    @contextmanager
+    def _held(self, cancelled: Cancelled | None) -> Iterator[None]:
+        """Hold the model; a run that is cancelled while it waits does not wait on."""
+        while not self.lock.acquire(timeout=_WAIT if cancelled is not None else -1):
+            if cancelled is not None and cancelled():
+                raise CancelledError("The run was cancelled before it began.", "Start it again when needed.")
+        try:
+            yield
+        finally:
+            self.lock.release()
+
+    def _check(self, encoded: Encoded, stream: Stream, typed: bool, what: str = "prompt") -> None:
+        check_length(len(encoded.ids), position_limit(self.model, self.tokenizer, stream), what)
+        check_ids(encoded.ids, embedding_rows(self.model, stream), self.tokenizer, typed=typed)
+
+    def _encode_target(self, target: str) -> Encoded:
+        if not self._is_seq2seq:
+            raise InputError(
+                f"{self.info.architecture} has no separate decoder that could read a target.",
+                "Leave target out, or append it to the prompt.",
+            )
+        encoded = encode_target(target, self._vocabulary)
+        self._check(encoded, "decoder", True, "target")
+        return encoded
+
+    def _identity(self) -> tuple[object, str]:
+        """Return what the weights are, read again only if they were written to."""
+        version = weights_version(self.model)
+        if self._fingerprint is None or self._fingerprint[0] != version:
+            self._fingerprint = version, f"{self.info.name} {fingerprint(self.model)}"
+        return self._fingerprint
+
+    # ------------------------------------------------------------------ the run
+
+    def _record(
+        self,
+        record_id: str,
+        encoded: Encoded,
+        asked: Encoded | None,
+        exact: bool,
+        progress: Progress | None,
+        cancelled: Cancelled | None,
+    ) -> AttentionRecord:
+        device = self._device()
+        free = free_bytes(device)
+        count = len(encoded.ids)
+        failure: AttnWidgetError
+        try:
+            with torch.no_grad():
+                return self._run(record_id, encoded, asked, exact, progress, cancelled, device)
+        except AttnWidgetError:
+            raise
+        except Exception as error:
+            if is_out_of_memory(error):
+                failure = out_of_memory(self.model, count, free)
+            else:
+                raise CaptureError(
+                    f"The forward pass of {self.info.architecture} failed: {type(error).__name__}: {error}.",
+                    "The error above this one says where.",
+                ) from error
+        # Outside the handler the failed run's tensors are no longer held by its traceback.
+        gc.collect()
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        raise failure
+
+    def _run(
+        self,
+        record_id: str,
+        encoded: Encoded,
+        asked: Encoded | None,
+        exact: bool,
+        progress: Progress | None,
+        cancelled: Cancelled | None,
+        device: torch.device,
+    ) -> AttentionRecord:
+        inputs = self._inputs(encoded, device)
+        notes: tuple[str, ...] = ()
+        decoder: tuple[Token, ...] | None = None
+        if self._is_seq2seq:
+            if asked is not None:
+                ids, decoder = shifted(asked, self.model, self._vocabulary)
+            else:
+                with evaluation_mode(self.model):
+                    ids = generated(self.model, inputs, cancelled)
+                decoder = tokens_from_ids(ids, self._vocabulary)
+                notes = (
+                    f"The decoder reads {len(ids)} tokens: its start token and what the model generated, "
+                    f"always the most probable token, {MOST_GENERATED} at most.",
+                )
+            inputs["decoder_input_ids"] = torch.tensor([ids], device=device)
+        kept = None if all(encoded.mask) else np.array(encoded.mask, dtype=bool)
+        keep = {"encoder": kept, "decoder": None if self._is_seq2seq else kept}
+        settings = {"use_cache": False, "return_dict": True}
+        positions = len(decoder) if decoder is not None else len(encoded.ids)
+        with LogitsTap(self.model, positions) as tap:
+            captured = run_with_capture(
+                self.model,
+                inputs | {name: value for name, value in settings.items() if name in self._accepted},
+                exact=exact,
+                keep=keep,
+                progress=progress,
+                cancelled=cancelled,
+            )
+        streams = self._streams(captured, encoded.tokens, decoder)
+        predictions, left_out = self._predictions(tap, captured, streams, keep["decoder"])
+        return AttentionRecord(
+            id=record_id,
+            model=self.info,
+            prompt=encoded.prompt,
+            context=encoded.context,
+            streams=streams,
+            sites=captured.sites,
+            predictions=predictions,
+            exact=exact,
+            notes=(*captured.notes, *notes, *left_out),
+        )
+
+    def _device(self) -> torch.device:
+        """Where the inputs go: to the input embedding, unless it is not loaded yet."""
+        getter = getattr(self.model, "get_input_embeddings", None)
+        try:
+            table = getter() if getter is not None else None
+        except (AttributeError, NotImplementedError):
+            table = None
+        weight = getattr(table, "weight", None)
+        if not isinstance(weight, Tensor):
+            weight = next(self.model.parameters(), None)
+        if weight is not None and weight.device.type != "meta":
+            return weight.device
+        return torch.device(getattr(self.model, "device", "cpu"))
+
+    def _inputs(self, encoded: Encoded, device: torch.device) -> dict[str, Any]:
+        rows: dict[str, Sequence[int]] = {"attention_mask": encoded.mask}
+        if encoded.segments is not None and _reads_segments(self.model, max(encoded.segments)):
+            rows["token_type_ids"] = encoded.segments
+        chosen = {"input_ids": encoded.ids} | {
+            name: row for name, row in rows.items() if name in self._accepted
+        }
+        return {name: torch.tensor([row], device=device) for name, row in chosen.items()}
+
+    def _streams(
+        self, captured: Captured, tokens: tuple[Token, ...], decoder: tuple[Token, ...] | None
+    ) -> dict[Stream, tuple[Token, ...]]:
+        if decoder is not None:
+            return {"encoder": tokens, "decoder": decoder}
+        is_decoder = any(site.kind == "decoder" for site in captured.sites)
+        return {"decoder" if is_decoder else "encoder": tokens}
+
+    def _predictions(
+        self,
+        tap: LogitsTap,
+        captured: Captured,
+        streams: dict[Stream, tuple[Token, ...]],
+        kept: np.ndarray | None,
+    ) -> tuple[Predictions | None, tuple[str, ...]]:
+        if "decoder" not in streams:
+            return None, ()
+        found = tap.top(captured.output)
+        if found is None:
+            return None, ()
+        if isinstance(found, str):
+            return None, (found,)
+        ids, probabilities = found if kept is None else (found[0][kept], found[1][kept])
+        return label_predictions(ids, probabilities, self._vocabulary), ()
+
+
+# ---------------------------------------------------------------------- helpers
+
+
+def _accepted_arguments(model: nn.Module) -> frozenset[str]:
+    """Names that the model's forward takes, of those that a run may pass."""
+    ours = {"attention_mask", "token_type_ids", "use_cache", "return_dict"}
+    parameters = inspect.signature(model.forward).parameters
+    if "input_ids" not in parameters and any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return frozenset(ours)
+    return frozenset(ours & parameters.keys())
+
+
+def _reads_segments(model: nn.Module, largest: int) -> bool:
+    """Whether the model has segment embeddings, and one for the largest segment id.
+
+    A forward that takes token_type_ids is not enough: GPT-2's adds the word embeddings of ids 0 and 1.
+    """
+    sizes = getattr(getattr(model, "config", None), "type_vocab_size", None)
+    if isinstance(sizes, int) and sizes > 0:
+        return largest < sizes
+    return any(name.rpartition(".")[2] == "seg_embed" for name, _ in model.named_parameters())
+
+
+def _record_id(identity: str, encoded: Encoded, target: Encoded | None, exact: bool) -> str:
+    """Short hexadecimal name of a run: the same in every process for the same model, prompt and settings."""
+    said = {
+        "model": identity,
+        "prompt": [encoded.prompt, encoded.context, encoded.ids, encoded.mask, encoded.segments],
+        "target": None if target is None else [target.prompt, target.ids],
+        "exact": exact,
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,206 @@
+"""The most probable next tokens at each position, without ever holding a second copy of the logits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from attnwidget.errors import CaptureError
+from attnwidget.record import Predictions
+from attnwidget.runner.limits import text_config
+from attnwidget.runner.vocabulary import Vocabulary
+
+TOP = 10
+_BLOCK = 2**24
+"""Logits handled at a time: 64 MB in single precision."""
+WHOLE = 2**28
+"""Logits that a model may return in one piece: 1 GB in single precision."""
+_AGREES = 2e-2
+
+
+class LogitsTap:
+    """Keeps a language model from building logits for every position of a long prompt.
+
+    Used around a forward pass. Where the logits would be too many, the output layer is given the last
+    position only, and its input for all positions is kept; `top` then computes the logits in blocks.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The model.
+    tokens : int
+        Positions of the run.
+    whole : int
+        Logits that may be made in one piece.
+    """
+
+    def __init__(self, model: nn.Module, tokens: int, whole: int = WHOLE) -> None:
+        self._config = text_config(model)
+        self._head = _output_layer(model)
+        rows = _rows(self._head)
+        self._rows = rows
+        self._taps = rows is not None and tokens * rows > whole
+        self._hidden: Tensor | None = None
+        self._handle: Any = None
+
+    def __enter__(self) -> Self:
+        if self._taps and self._head is not None:
+            self._handle = self._head.register_forward_pre_hook(self._keep_input)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
+
+    def _keep_input(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        if not args or not isinstance(args[0], Tensor) or args[0].ndim != 3:
+            return None
+        self._hidden = args[0].detach()
+        return (self._hidden[:, -1:], *args[1:])
+
+    def top(self, output: Any, count: int = TOP) -> tuple[np.ndarray, np.ndarray] | str | None:
+        """Best next tokens at every position.
+
+        Parameters
+        ----------
+        output : ModelOutput
+            What the model returned inside this context.
+        count : int
+            How many per position.
+
+        Returns
+        -------
+        tuple of (int32 [n, count], float32 [n, count]), str or None
+            Ids and probabilities, best first; None if the model predicts no tokens; a sentence that says
+            why, if it does but its logits cannot be computed in blocks.
+
+        Raises
+        ------
+        CaptureError
+            If the logits hold NaN.
+        """
+        logits = getattr(output, "logits", None)
+        if (
+            self._rows is None
+            or not isinstance(logits, Tensor)
+            or logits.ndim != 3
+            or logits.shape[-1] != self._rows
+        ):
+            return None
+        if self._hidden is None:
+            return best(logits.shape[1], lambda block: logits[0, block], self._rows, count)
+        hidden, head = self._hidden, self._head
+        assert head is not None
+
+        def rows(block: slice) -> Tensor:
+            return finish_logits(head(hidden[:, block])[0].float(), self._config)
+
+        mine, theirs = rows(slice(hidden.shape[1] - 1, None)), logits[0, -1:].float().to(hidden.device)
+        apart = (mine.softmax(-1) - theirs.softmax(-1)).abs().max().item()
+        if not apart <= _AGREES and torch.isfinite(theirs).all():
+            return "Predictions are left out: the logits of this model cannot be computed in blocks."
+        return best(hidden.shape[1], rows, self._rows, count)
+
+
+def _output_layer(model: nn.Module) -> nn.Module | None:
+    getter = getattr(model, "get_output_embeddings", None)
+    try:
+        head = getter() if getter is not None else None
+    except (AttributeError, NotImplementedError):
+        return None
+    return head if isinstance(head, nn.Module) else None
+
+
+def _rows(head: nn.Module | None) -> int | None:
+    rows = getattr(head, "out_features", None)
+    if isinstance(rows, int):
+        return rows
+    weight = getattr(head, "weight", None)
+    return int(weight.shape[0]) if isinstance(weight, Tensor) else None
+
+
+def finish_logits(logits: Tensor, config: Any) -> Tensor:
+    """Apply what some families do to logits after the output layer.
+
+    Parameters
+    ----------
+    logits : float32 tensor [n, vocabulary]
+        From the output layer.
+    config : PretrainedConfig
+        Names the family's constants: a factor (`logit_scale`), a divisor (`logits_scaling`), a soft cap
+        (`final_logit_softcapping`).
+
+    Returns
+    -------
+    float32 tensor [n, vocabulary]
+    """
+    scale, divisor, cap = (
+        getattr(config, name, None) for name in ("logit_scale", "logits_scaling", "final_logit_softcapping")
+    )
+    if isinstance(scale, (int, float)):
+        logits = logits * scale
+    if isinstance(divisor, (int, float)) and divisor:
+        logits = logits / divisor
+    if isinstance(cap, (int, float)) and cap:
+        logits = torch.tanh(logits / cap) * cap
+    return logits
+
+
+def best(
+    positions: int, rows: Callable[[slice], Tensor], vocabulary: int, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Best ids and their probabilities, block by block.
+
+    Parameters
+    ----------
+    positions : int
+        Number of positions.
+    rows : callable
+        Returns the logits [block, vocabulary] of a slice of positions.
+    vocabulary : int
+        Logits per position.
+    count : int
+        How many to keep.
+
+    Returns
+    -------
+    ids : int32 array [positions, count]
+    probabilities : float32 array [positions, count]
+        Softmax over the whole vocabulary in single precision, best first.
+
+    Raises
+    ------
+    CaptureError
+        If a logit is NaN.
+    """
+    count = min(count, vocabulary)
+    ids = np.empty((positions, count), dtype=np.int32)
+    probabilities = np.empty((positions, count), dtype=np.float32)
+    step = max(_BLOCK // vocabulary, 1)
+    for start in range(0, positions, step):
+        block = slice(start, min(start + step, positions))
+        logits = rows(block).detach().float()
+        total = logits.logsumexp(-1, keepdim=True)
+        if torch.isnan(total).any():
+            raise CaptureError(
+                "The model's predictions are not numbers (NaN).",
+                "Check the weights, or load the model in another dtype.",
+            )
+        values, found = logits.topk(count, dim=-1)
+        ids[block] = found.to("cpu", torch.int32).numpy()
+        probabilities[block] = (values - total).exp().cpu().numpy()
+    return ids, probabilities
+
+
+def label_predictions(ids: np.ndarray, probabilities: np.ndarray, vocabulary: Vocabulary) -> Predictions:
+    """Give predicted ids readable labels."""
+    labels = tuple(tuple(vocabulary.label(int(index)) for index in row) for row in ids)
+    return Predictions(ids=ids, probs=probabilities, labels=labels)
