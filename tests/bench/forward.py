@@ -106,7 +106,7 @@ def measure(names: list[str], lengths: list[int], repeats: int, tell: Callable[[
             tell(f"forward: {name}, {tokens} tokens")
             seconds = _apart("time", name, tokens, repeats)
             memory = {way: _apart("memory", name, tokens, way) for way in WAYS}
-            peak = {way: figures["peak"] for way, figures in memory.items()}
+            peak: dict[str, int] = {way: figures["peak"] for way, figures in memory.items()}
             costs.append(Cost(name, tokens, seconds, peak, memory["capture"]["cache"]))
     return costs
 

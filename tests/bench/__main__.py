@@ -1,0 +1,87 @@
+"""Measures everything, prints the tables, and writes them into the README.
+
+python -m tests.bench [--quick] [--only forward|page|size] [--keep]
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import os
+import platform
+import sys
+from importlib.metadata import version
+
+from tests.bench import forward, page
+from tests.bench.table import markdown, replace_between
+from tests.conftest import ROOT
+
+README = ROOT / "README.md"
+ALL_HEADS = list(range(page.HEADS))
+
+
+def tell(line: str) -> None:
+    """Say what is being measured, beside the tables."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def machine() -> str:
+    """Return one line on what the figures were measured with."""
+    return (
+        f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, "
+        f"torch {version('torch').partition('+')[0]}, transformers {version('transformers')}."
+    )
+
+
+def sizes() -> str:
+    """Return the table of the bundle's size."""
+    rows = []
+    total = [0, 0]
+    for name in ("widget.js", "widget.css"):
+        data = (ROOT / "attnwidget" / "static" / name).read_bytes()
+        figures = [len(data), len(gzip.compress(data, mtime=0))]
+        total = [old + new for old, new in zip(total, figures, strict=True)]
+        rows.append([f"`{name}`", *(f"{figure / 1000:.1f} kB" for figure in figures)])
+    rows.append(["both", *(f"{figure / 1000:.1f} kB" for figure in total)])
+    return markdown(["Bundle", "Minified", "Gzipped"], rows)
+
+
+def tables(only: str | None, *, quick: bool) -> str:
+    """Measure and return the Markdown of every table."""
+    lengths, repeats = ([128], 3) if quick else ([128, 512, 2048], 5)
+    parts = [f"Measured by `make bench` on {machine()}"]
+    if only in (None, "forward"):
+        costs = forward.measure(["gpt2", "qwen"], lengths, repeats, tell)
+        parts += [
+            "Forward pass, random weights, batch 1; medians of runs that take turns, as multiples of SDPA "
+            "alone. Peaks are above the loaded model, each in a fresh process.",
+            forward.report(costs),
+        ]
+    if only in (None, "page"):
+        found = page.measure([64] if quick else [64, 256, 512], ALL_HEADS, tell)
+        parts += [
+            f"In JupyterLab and headless Chromium without a GPU, {page.LAYERS} layers x {page.HEADS} heads "
+            "of arrays, all heads of a layer on screen: from the input to the last mark drawn.",
+            page.report(found),
+        ]
+    if only in (None, "size"):
+        parts += ["The front end, which each explorer stores in its notebook:", sizes()]
+    return "\n\n".join(parts)
+
+
+def main() -> None:
+    """Measure, print, and write the README unless asked to keep it."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="the shortest length only")
+    parser.add_argument("--only", choices=("forward", "page", "size"), help="one table")
+    parser.add_argument("--keep", action="store_true", help="do not write the README")
+    options = parser.parse_args()
+    text = tables(options.only, quick=options.quick)
+    print(text)
+    if not (options.keep or options.quick or options.only):
+        README.write_text(replace_between(README.read_text(), text))
+        tell("README.md: tables replaced")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Tests of the package as its users get it: imports, wheel, bundle, the README's commands."""

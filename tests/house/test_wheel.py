@@ -1,0 +1,127 @@
+"""The wheel holds what a user needs and nothing else, and works in an environment without torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import venv
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.conftest import ROOT
+
+pytestmark = [pytest.mark.release, pytest.mark.timeout(600)]
+
+SIZE = 4_000_000
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Path:
+    """Build the wheel."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def names(wheel: Path) -> list[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.namelist()
+
+
+def dependencies(wheel: Path, platform: str) -> list[str]:
+    """Return what the wheel asks for on a platform, without its extras."""
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        message = Parser().parsestr(archive.read(metadata).decode())
+    wanted = [Requirement(line) for line in message.get_all("Requires-Dist", [])]
+    here = {"sys_platform": platform, "extra": ""}
+    return [
+        f"{item.name}{item.specifier}" for item in wanted if not item.marker or item.marker.evaluate(here)
+    ]
+
+
+@pytest.fixture(scope="module")
+def light_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the wheel with what it asks for under Pyodide, in an environment of its own."""
+    folder = tmp_path_factory.mktemp("light")
+    venv.create(folder, with_pip=True)
+    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*install, *dependencies(wheel, "emscripten")], check=True, capture_output=True)
+    subprocess.run([*install, "--no-deps", str(wheel)], check=True, capture_output=True)
+    return python
+
+
+def test_holds_the_front_end_and_the_embedded_model(names: list[str]) -> None:
+    needed = {
+        "attnwidget/__init__.py",
+        "attnwidget/py.typed",
+        "attnwidget/static/widget.js",
+        "attnwidget/static/widget.css",
+    }
+    assert needed <= set(names)
+    assert [name for name in names if name.startswith("attnwidget/demo_model/") and ".safetensors" in name]
+    assert [name for name in names if name.endswith("/card.json")]
+    assert [name for name in names if name.endswith(".dist-info/licenses/LICENSE")]
+
+
+def test_holds_nothing_else(names: list[str]) -> None:
+    strays = [
+        name
+        for name in names
+        if not name.startswith(("attnwidget/", "attnwidget-"))
+        or "__pycache__" in name
+        or "node_modules" in name
+    ]
+    assert strays == []
+
+
+def test_size(wheel: Path) -> None:
+    assert wheel.stat().st_size < SIZE
+
+
+def test_asks_for_torch_only_where_it_exists(wheel: Path) -> None:
+    def asked(platform: str) -> set[str]:
+        return {Requirement(line).name for line in dependencies(wheel, platform)}
+
+    models = {"torch", "transformers", "tokenizers", "safetensors"}
+    assert models <= asked("linux")
+    assert asked("linux") - asked("emscripten") == models
+
+
+def test_explores_arrays_without_torch(light_python: Path, tmp_path: Path) -> None:
+    code = """
+import importlib.util, json
+import numpy as np
+import attnwidget as aw
+array = np.tril(np.full((2, 3, 4, 4), 1 / np.arange(1, 5)[:, None]))
+explorer = aw.explore(attentions=array, tokens=["a", "b", "c", "d"])
+data = explorer._repr_mimebundle_()
+data = data[0] if isinstance(data, tuple) else data
+print(json.dumps({
+    "from": aw.__file__,
+    "torch": importlib.util.find_spec("torch") is not None,
+    "mime": sorted(data),
+    "row": explorer.record.weights(1, 2)[2].tolist(),
+    "front end": len(str(explorer._esm)),
+}))
+"""
+    # From a folder where the checkout cannot be imported by accident.
+    result = subprocess.run(
+        [str(light_python), "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    seen = json.loads(result.stdout)
+    assert "site-packages" in seen["from"]
+    assert not seen["torch"]
+    assert "application/vnd.jupyter.widget-view+json" in seen["mime"]
+    assert seen["row"] == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0])
+    assert seen["front end"] > 1_000
