@@ -1,14 +1,30 @@
-"""Colours of still pictures, light and dark."""
+"""Colours of still pictures, light and dark: the same as on screen (`js/src/core/palette.ts`)."""
 
 from __future__ import annotations
 
-import colorsys
 from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 RGB = tuple[float, float, float]
 
-HUES = (0.611, 0.079, 0.411, 0.905, 0.528, 0.757, 0.14, 0.0)
-"""Hues of heads 0 to 7, as fractions of the circle; further heads repeat them at other lightnesses."""
+HEADS_LIGHT = (
+    "2b62d9 c96f1c 178a5b cc3d86 6a0644 1d0caa 2098db 7a4306 "
+    "961e7a 2b37c9 ec6094 720500 69037b b62eb0 eb53c2 89404e "
+    "b35713 1c73fd 4f2aa2 db4b6d 7d1f55 d53daf 773033 488bfb "
+    "ab348c 924d35 9b3b6e c25849 384cde 543f99 639b97 5da34d"
+)
+"""Head colours on light paper: distinct to 32 heads, also for colour-blind readers."""
+
+HEADS_DARK = (
+    "7aa2f7 efb07a 57c795 f28bbd bf4306 a644a0 abfdf7 f3f55d "
+    "e56f17 5d79e8 c96598 9ed5fd e8cf23 a75463 57f9b0 40a35c "
+    "d4ac32 e16fbf 526ac3 fed081 42ebd1 83c0ff f66b71 6d8cfd "
+    "d45624 4ab494 b55386 49c4d8 6d96d9 80daac ccfe98 b25f52"
+)
+"""Head colours on dark paper."""
 
 
 @dataclass(frozen=True)
@@ -19,36 +35,50 @@ class Paper:
     line: str
     ink: str
     soft: str
-    faint: str
     hover: str
-    ramp: tuple[str, ...]
     unknown: str
 
 
-LIGHT = Paper(
-    "#ffffff",
-    "#e3e4e8",
-    "#1b1d22",
-    "#5c616b",
-    "#6f7480",
-    "#eef3fd",
-    ("#ffffff", "#a9c4f5", "#2f62d9", "#0b1f5c"),
-    "#d0392b",
-)
-DARK = Paper(
-    "#14161a",
-    "#2c3038",
-    "#e8eaee",
-    "#a4abb8",
-    "#8b93a1",
-    "#212a3b",
-    ("#14161a", "#27458f", "#6f9cf5", "#f2f6ff"),
-    "#ff7b6b",
-)
+LIGHT = Paper("#ffffff", "#e3e4e8", "#1b1d22", "#5c616b", "#eef3fd", "#d0392b")
+DARK = Paper("#14161a", "#2c3038", "#e8eaee", "#a4abb8", "#212a3b", "#ff7b6b")
 
 
 def head_colour(head: int, dark: bool) -> RGB:
-    """Return a head's colour as red, green, blue from 0 to 1."""
-    hue, ring = HUES[head % len(HUES)], head // len(HUES) % 4
-    lightness = (0.72, 0.6, 0.82, 0.5)[ring] if dark else (0.46, 0.34, 0.6, 0.26)[ring]
-    return colorsys.hls_to_rgb(hue, lightness, 0.75 if dark else 0.68)
+    """Return a head's colour as red, green, blue from 0 to 1; past the table it starts over."""
+    table = (HEADS_DARK if dark else HEADS_LIGHT).split()
+    red, green, blue = bytes.fromhex(table[head % len(table)])
+    return red / 255, green / 255, blue / 255
+
+
+@cache
+def ramp(dark: bool) -> NDArray[np.float64]:
+    """Return the ramp of weights: lightness is linear in the value, hue and chroma bend gently.
+
+    Returns
+    -------
+    float64 [256, 3]
+        Red, green and blue from 0 to 1, by way of OKLCh (B. Ottosson, 2020).
+    """
+    t = np.linspace(0, 1, 256)
+    arc = np.sin(np.pi * t) ** 0.8
+    if dark:
+        lightness, chroma, hue = 0.235 + 0.695 * t, 0.03 + 0.1 * arc + 0.05 * t, 285 - 185 * t
+    else:
+        lightness, chroma, hue = 0.985 - 0.695 * t, 0.008 + 0.1 * arc + 0.07 * t, 200 + 80 * t
+    a, b = chroma * np.cos(np.radians(hue)), chroma * np.sin(np.radians(hue))
+    lms = np.stack(
+        [
+            lightness + 0.3963377774 * a + 0.2158037573 * b,
+            lightness - 0.1055613458 * a - 0.0638541728 * b,
+            lightness - 0.0894841775 * a - 1.291485548 * b,
+        ]
+    )
+    to_rgb = np.array(
+        [
+            [4.0767416621, -3.3077115913, 0.2309699292],
+            [-1.2684380046, 2.6097574011, -0.3413193965],
+            [-0.0041960863, -0.7034186147, 1.707614701],
+        ]
+    )
+    linear = np.clip((to_rgb @ lms**3).T, 0, 1)
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnwidget.export.colours import DARK, LIGHT, Paper, head_colour
+from attnwidget.export.colours import DARK, LIGHT, Paper, head_colour, ramp
 from attnwidget.record import AttentionRecord, Token
 from attnwidget.wire.schema import Direction, Scale, SiteKind, View
 
@@ -264,7 +264,7 @@ def _scaled(weights: Any, scale: Scale) -> Any:
 
 
 def _matrix(record: AttentionRecord, look: Look) -> Figure:
-    from matplotlib.colors import LinearSegmentedColormap, to_rgba
+    from matplotlib.colors import ListedColormap, to_rgba
 
     paper, site = look.paper, record.site(look.layer, look.site)
     heads = look.heads[:MAX_PANELS]
@@ -276,7 +276,7 @@ def _matrix(record: AttentionRecord, look: Look) -> Figure:
     if len(look.heads) > MAX_PANELS:
         note = f"first {MAX_PANELS} of {len(look.heads)} heads  ·  {note}"
     figure, share = _figure(record, look, side * panel_rows, note)
-    ramp = LinearSegmentedColormap.from_list("weights", paper.ramp)
+    colours = ListedColormap(ramp(look.dark))
     visible = site.visible()
     for index, head in enumerate(heads):
         row, column = divmod(index, columns)
@@ -286,7 +286,7 @@ def _matrix(record: AttentionRecord, look: Look) -> Figure:
         )
         reach = visible if visible.ndim == 2 else visible[head]
         weights = site.weights(head)[0]
-        pixels = ramp(_scaled(np.nan_to_num(weights), look.scale))
+        pixels = colours(_scaled(np.nan_to_num(weights), look.scale))
         pixels[np.isnan(weights)] = to_rgba(paper.unknown)
         pixels[~reach, 3] = 0
         axes.patch.set(facecolor=paper.background, edgecolor=paper.line, hatch="////", linewidth=0)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from attnwidget.export import Look, describe, picture
-from attnwidget.export.colours import head_colour
+from attnwidget.export.colours import HEADS_DARK, HEADS_LIGHT, head_colour
 from attnwidget.record import AttentionRecord
 
 
@@ -99,3 +101,10 @@ def test_the_same_input_gives_the_same_bytes() -> None:
 def test_the_line_of_text_names_what_is_shown() -> None:
     expected = "AttentionExplorer(given attention, 6 tokens, decoder layer 0, heads 0, 1, head view)"
     assert describe(one_hot(6, 1), LOOK) == expected
+
+
+def test_heads_have_the_colours_that_they_have_on_screen() -> None:
+    source = (Path(__file__).parents[2] / "js/src/core/head-colours.ts").read_text(encoding="utf-8")
+    light, dark = source.split("HEAD_COLOURS_DARK")
+    assert re.findall("#([0-9a-f]{6})", light) == HEADS_LIGHT.split()
+    assert re.findall("#([0-9a-f]{6})", dark) == HEADS_DARK.split()
