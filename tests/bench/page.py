@@ -13,14 +13,14 @@ from playwright.sync_api import Page
 
 from tests.bench.table import markdown
 from tests.e2e.harness.browser import Browser
-from tests.e2e.harness.explorer import Explorer, explorers
+from tests.e2e.harness.explorer import explorers
 from tests.e2e.harness.lab import LabServer
 from tests.e2e.harness.notebook import Notebook, write_notebook
 
 LAYERS = 12
 HEADS = 12
 
-CELLS = """
+SETUP = """
 import numpy as np
 import attnwidget as aw
 
@@ -69,6 +69,7 @@ QUIET_MS = 250
 QUIET_KERNEL_MS = 1500
 LIMIT_MS = 60_000
 
+RUN = "window.jupyterapp.commands.execute('notebook:run-all-cells')"
 SET_LAYER = """
     const slider = document.querySelector(".attnwidget input[type=range][aria-label='Layer']");
     slider.value = "{layer}";
@@ -83,12 +84,18 @@ HOVER = """
 
 @dataclass(frozen=True)
 class Latency:
-    """Median milliseconds at one length: a layer never seen, a layer seen before, a hover."""
+    """What one length cost.
+
+    Median milliseconds: running the cell that shows the explorer, a layer never seen, a layer seen before, a
+    hover; `saved` is the size in bytes of the notebook saved with its widgets' state.
+    """
 
     tokens: int
+    opened: float
     first: float
     again: float
     hover: float
+    saved: int
 
 
 def _timed(page: Page, action: str, quiet: int = QUIET_MS) -> float:
@@ -99,15 +106,21 @@ def _timed(page: Page, action: str, quiet: int = QUIET_MS) -> float:
     return float(elapsed)
 
 
-def _measure(notebook: Notebook, explorer: Explorer, tokens: int) -> Latency:
+def _measure(notebook: Notebook, path: Path, tokens: int, chosen: list[int]) -> Latency:
     page = notebook.page
-    explorer.pixels()
+    notebook.execute(SETUP.format(layers=LAYERS, heads=HEADS, tokens=tokens, chosen=chosen))
     page.evaluate(WATCH)
+    opened = _timed(page, RUN, QUIET_KERNEL_MS)
+    (explorer,) = explorers(page)
+    if explorer.pixels().colours < 2:
+        raise RuntimeError("the explorer is blank")
     # Steps of 3: the neighbours of a layer may have been fetched ahead.
     first = [_timed(page, SET_LAYER.format(layer=layer), QUIET_KERNEL_MS) for layer in range(3, LAYERS, 3)]
     again = [_timed(page, SET_LAYER.format(layer=layer)) for layer in (6, 9, 6, 9, 6)]
     hover = [_timed(page, HOVER.format(query=query)) for query in (3, 9, 5, 11, 7, 2, 8)]
-    return Latency(tokens, *map(statistics.median, (first, again, hover)))
+    notebook.save()
+    median = statistics.median
+    return Latency(tokens, opened, median(first), median(again), median(hover), path.stat().st_size)
 
 
 def measure(lengths: list[int], chosen: list[int], tell: Callable[[str], None]) -> list[Latency]:
@@ -123,15 +136,17 @@ def measure(lengths: list[int], chosen: list[int], tell: Callable[[str], None]) 
         Told what is being measured.
     """
     found = []
-    with tempfile.TemporaryDirectory() as folder, LabServer(Path(folder)) as lab, Browser() as browser:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LabServer(Path(folder), save_widget_state=True) as lab,
+        Browser() as browser,
+    ):
         for tokens in lengths:
             tell(f"page: {tokens} tokens")
-            cells = CELLS.format(layers=LAYERS, heads=HEADS, tokens=tokens, chosen=chosen)
-            write_notebook(Path(folder) / f"{tokens}.ipynb", [cells, "ex"])
-            notebook = lab.open(browser, f"{tokens}.ipynb")
-            notebook.run_all()
-            (explorer,) = explorers(notebook.page)
-            found.append(_measure(notebook, explorer, tokens))
+            path = Path(folder) / f"{tokens}.ipynb"
+            write_notebook(path, ["ex"])
+            notebook = lab.open(browser, path.name)
+            found.append(_measure(notebook, path, tokens, chosen))
             browser.reset()
             lab.stop_kernels()
     return found
@@ -140,7 +155,12 @@ def measure(lengths: list[int], chosen: list[int], tell: Callable[[str], None]) 
 def report(latencies: list[Latency]) -> str:
     """Return the Markdown table."""
     rows = [
-        [f"{item.tokens}", f"{item.first:.0f} ms", f"{item.again:.0f} ms", f"{item.hover:.0f} ms"]
+        [
+            f"{item.tokens}",
+            *(f"{time:.0f} ms" for time in (item.opened, item.first, item.again, item.hover)),
+            f"{item.saved / 1000:.0f} kB",
+        ]
         for item in latencies
     ]
-    return markdown(["Tokens", "A layer, first time", "A layer seen before", "Hover"], rows)
+    head = ["Tokens", "Open", "A layer, first time", "A layer seen before", "Hover", "Saved notebook"]
+    return markdown(head, rows)
