@@ -20,6 +20,9 @@ VIEW_OPTIONS = frozenset(State.__annotations__) - {
 } | {"layout"}
 """Keyword arguments that set the explorer's traits; the others go to the model's `from_pretrained`."""
 
+OPENING_JOBS = ("pronoun → antecedent", "verb → subject")
+"""The embedded model opens on the layer of the first of these jobs, with the heads that do them."""
+
 
 def explore(
     prompt: Any = None,
@@ -113,7 +116,10 @@ def explore(
         runner = ModelRunner(model, tokenizer, exact=exact, cache=cache, **options)
     if record is None:
         record = runner.run(demo_model.EXAMPLE_PROMPT if prompt is None else prompt, context)
-    return AttentionExplorer(record, runner=runner, head_notes=_head_notes(record), **view)
+    notes = _head_notes(record)
+    placed = view.keys() & {"site", "layer", "heads", "selection"}
+    view = view if placed else _opening(record, notes) | view
+    return AttentionExplorer(record, runner=runner, head_notes=notes, **view)
 
 
 def _head_notes(record: AttentionRecord) -> list[HeadNote]:
@@ -123,5 +129,23 @@ def _head_notes(record: AttentionRecord) -> list[HeadNote]:
     return [
         {"layer": note.layer, "head": note.head, "title": note.title, "score": note.score, "text": note.text}
         for note in demo_model.card().heads
-        if note.title
+        if note.title and note.score is not None
     ]
+
+
+def _opening(record: AttentionRecord, notes: Sequence[HeadNote]) -> dict[str, Any]:
+    """Return where the embedded model opens: on its pronoun head and, in example prompts, on the pronoun."""
+    layers = [note["layer"] for note in notes if note["title"] == OPENING_JOBS[0]]
+    if not layers:
+        return {}
+    heads: dict[str, int] = {}
+    for note in notes:
+        if note["layer"] == layers[0] and note["title"] in OPENING_JOBS:
+            heads.setdefault(note["title"], note["head"])
+    opening: dict[str, Any] = {"layer": layers[0], "heads": sorted(heads.values())}
+    labels = [token.label for token in record.tokens]
+    for example in demo_model.card().examples:
+        if example.prompt == record.prompt and example.layer == layers[0] and example.query in labels:
+            opening["selection"] = {"query": labels.index(example.query)}
+            break
+    return opening

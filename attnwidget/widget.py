@@ -15,23 +15,20 @@ import traitlets as t
 from attnwidget.errors import InputError, MissingDependencyError
 from attnwidget.export import Look, describe, picture
 from attnwidget.record import AttentionRecord
-from attnwidget.service import Service
-from attnwidget.service.answers import opening, streams_of
+from attnwidget.service import Service, state
+from attnwidget.service.answers import opening
 from attnwidget.service.service import IDLE, Runner
 from attnwidget.wire.schema import (
     PROTOCOL,
     Direction,
     HeadNote,
     Scale,
-    Selection,
     SiteKind,
     State,
     Status,
     Theme,
     View,
 )
-
-NOTHING_HELD: Selection = {"query": None, "key": None, "locked": False}
 
 
 class StateError(InputError, t.TraitError):
@@ -43,6 +40,13 @@ class StateError(InputError, t.TraitError):
 def _built(name: str) -> str:
     path = Path(__file__).parent / "static" / name
     return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+class _Held(t.Dict):
+    """A selection, where None stands for nothing."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        return super().validate(obj, {} if value is None else value)
 
 
 def _set(trait: Any, help: str) -> Any:
@@ -97,7 +101,7 @@ class AttentionExplorer(anywidget.AnyWidget):
     site = _set(t.Enum(get_args(SiteKind), "decoder"), "The kind of attention.")
     layer = _set(t.Int(), "0-based layer number, as in the model.")
     heads = _set(t.List(t.Int()), "0-based head numbers, ascending; may be empty.")
-    selection = _set(t.Dict(default_value={**NOTHING_HELD}, allow_none=True), "What is held; None lets go.")
+    selection = _set(_Held(default_value={**state.NOTHING_HELD}), "What is held; None lets go.")
     direction = _set(t.Enum(get_args(Direction), "from"), "Text view: looks at, or is looked at by.")
     threshold = _set(t.Float(0.02, min=0.0, max=1.0), "Head view hides weights below it.")
     scale = _set(t.Enum(get_args(Scale), "sqrt"), "Colour scale of weights.")
@@ -121,7 +125,7 @@ class AttentionExplorer(anywidget.AnyWidget):
         self._service = Service(
             record, runner=runner, head_notes=head_notes, on_record=self._show, on_status=self._tell
         )
-        site, layer, heads = opening(record, head_notes, traits.get("site"), traits.get("layer"))
+        site, layer, heads = opening(record, traits.get("site"), traits.get("layer"))
         shown = {"site": site, "layer": layer, "heads": heads, "prompt": record.prompt}
         super().__init__(**shown | {"context": record.context or ""} | traits)
         self.set_trait("record_id", record.id)
@@ -187,57 +191,31 @@ class AttentionExplorer(anywidget.AnyWidget):
         with self.hold_sync(), self.hold_trait_notifications():
             self.prompt, self.context = record.prompt, record.context or ""
             site = self.site if self.site in record.kinds else record.kinds[0]
-            self.site, self.selection = site, self._held(self.selection)
+            self.site, self.selection = site, state.check_selection(record, site, self.selection)
             self.set_trait("record_id", record.id)
 
     def _tell(self, status: Status) -> None:
         self.set_trait("status", status)
 
-    def _held(self, selection: dict[str, Any] | None) -> Selection:
-        held = {**NOTHING_HELD, **(selection or {})}
-        for name, stream in zip(("query", "key"), streams_of(self.site), strict=True):
-            count = len(self.record.streams[stream])
-            if held[name] is not None and not 0 <= held[name] < count:
-                held[name] = None
-        held["locked"] = held["query"] is not None or held["key"] is not None
-        return cast(Selection, held)
-
-    @t.validate("layer")
-    def _layer_exists(self, proposal: Any) -> int:
-        layers = self.record.layers(self.site)
-        if proposal.value not in layers:
-            raise StateError(
-                f"There is no {self.site} attention in layer {proposal.value}.",
-                f"Layers with attention: {', '.join(map(str, layers))}.",
-            )
-        return cast(int, proposal.value)
-
-    @t.validate("heads")
-    def _heads_exist(self, proposal: Any) -> list[int]:
-        count = self.record.site(self.layer, self.site).heads
-        if wrong := [head for head in proposal.value if not 0 <= head < count]:
-            raise StateError(
-                f"There is no head {wrong[0]} in layer {self.layer}.", f"It has heads 0 to {count - 1}."
-            )
-        return sorted(set(proposal.value))
-
-    @t.validate("selection")
-    def _selection_is_whole(self, proposal: Any) -> Selection:
-        if unknown := sorted(set(proposal.value or ()) - NOTHING_HELD.keys()):
-            raise StateError(
-                f"A selection has no {unknown[0]!r}.", "It has query and key, both positions or None."
-            )
-        return self._held(proposal.value)
+    @t.validate("layer", "heads", "selection")
+    def _fits(self, proposal: Any) -> Any:
+        value, site = proposal.value, self.site
+        try:
+            match proposal.trait.name:
+                case "layer":
+                    return state.check_layer(self.record, site, value)
+                case "heads":
+                    return state.check_heads(self.record, site, self.layer, value)
+                case _:
+                    return state.check_selection(self.record, site, value)
+        except InputError as error:
+            raise StateError(error.what, error.todo) from None
 
     @t.observe("site", "layer")
     def _follow(self, change: Any) -> None:
-        layers = self.record.layers(self.site)
-        if self.layer not in layers:
-            self.layer = min(layers, key=lambda layer: abs(layer - self.layer))
-        count = self.record.site(self.layer, self.site).heads
-        if any(head >= count for head in self.heads):
-            self.heads = [head for head in self.heads if head < count] or [0]
-        self.selection = self._held(self.selection)
+        self.layer = state.nearest_layer(self.record, self.site, self.layer)
+        self.heads = state.kept_heads(self.record, self.site, self.layer, self.heads)
+        self.selection = state.check_selection(self.record, self.site, self.selection)
 
     @t.observe("prompt", "context")
     def _prompt_was_set(self, change: Any) -> None:

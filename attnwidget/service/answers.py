@@ -197,22 +197,15 @@ def answer_predictions(record: AttentionRecord) -> tuple[PredictionsMeta, Buffer
 
 
 def opening(
-    record: AttentionRecord,
-    head_notes: Sequence[HeadNote],
-    site: SiteKind | None = None,
-    layer: int | None = None,
+    record: AttentionRecord, site: SiteKind | None = None, layer: int | None = None
 ) -> tuple[SiteKind, int, list[int]]:
     """Choose the site, layer and heads that an explorer opens on, as far as they are not given.
 
-    Heads that are known to do something come first; else the head that most singles out keys by content
-    (`metrics.interest.content_score`, on up to `SAMPLED_QUERIES` rows).
+    It is the head that most singles out keys by content (`metrics.interest.content_score`, on up to
+    `SAMPLED_QUERIES` rows).
     """
     kind: SiteKind = site or ("decoder" if "decoder" in record.kinds else record.kinds[0])
     layers = record.layers(kind) if layer is None else (layer,)
-    known = [note for note in head_notes if note["layer"] in layers]
-    if known:
-        layer = known[0]["layer"]
-        return kind, layer, sorted({note["head"] for note in known if note["layer"] == layer})
     best = (-1.0, layers[0], 0)
     for layer in layers:
         attention = record.site(layer, kind)

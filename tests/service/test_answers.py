@@ -103,15 +103,12 @@ def test_cross_attention_has_two_streams() -> None:
     )
     (site,) = describe(record, [])["sites"]
     assert (site["query_stream"], site["key_stream"]) == ("decoder", "encoder")
-    assert opening(record, []) == ("cross", 0, [0])
+    assert opening(record) == ("cross", 0, [0])
 
 
-def test_the_opening_prefers_known_heads_then_content() -> None:
+def test_the_opening_prefers_content() -> None:
     weights = causal(3, 4, 8)
     weights[1, 2] = np.eye(8, dtype=np.float32)[[0, 0, 0, 1, 1, 1, 3, 3]]
     record = record_of(weights)
-    assert opening(record, []) == ("decoder", 1, [2])
-    assert opening(record, [], layer=0)[:2] == ("decoder", 0)
-    note = {"title": "t", "score": 0.9, "text": ""}
-    notes = [{"layer": 2, "head": head, **note} for head in (3, 1)]
-    assert opening(record, notes) == ("decoder", 2, [1, 3])  # type: ignore[arg-type]
+    assert opening(record) == ("decoder", 1, [2])
+    assert opening(record, layer=0)[:2] == ("decoder", 0)

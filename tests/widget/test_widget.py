@@ -74,7 +74,7 @@ def test_initial_traits_are_arguments() -> None:
     assert (ex.layer, ex.heads, ex.view, ex.theme, ex.height) == (1, [2], "matrix", "dark", 300)
     with pytest.raises(TypeError, match="colour"):
         aw.explore(attentions=uniform(), tokens=list("abcd"), colour="red")
-    with pytest.raises(StateError):
+    with pytest.raises(InputError, match="Layer 5 has no decoder attention"):
         aw.explore(attentions=uniform(), tokens=list("abcd"), layer=5)
     with pytest.raises(InputError, match="Both attentions and a model"):
         aw.explore(attentions=uniform(), tokens=list("abcd"), model="gpt2")
