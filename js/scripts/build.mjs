@@ -9,6 +9,9 @@ const js = join(dirname(fileURLToPath(import.meta.url)), "..");
 const root = join(js, "..");
 const gallery = process.argv.includes("--gallery");
 const watch = process.argv.includes("--watch");
+const project = await readFile(join(root, "pyproject.toml"), "utf8");
+const version = /^version = "([^"]+)"$/m.exec(project)?.[1];
+if (version === undefined) throw new Error("pyproject.toml names no version.");
 const LIMIT = { raw: 150 * 1024, gzip: 50 * 1024 };
 
 /** @type {esbuild.BuildOptions} */
@@ -20,6 +23,7 @@ const shared = {
   legalComments: "none",
   logLevel: "warning",
   absWorkingDir: js,
+  define: { ATTNWIDGET_VERSION: JSON.stringify(version) },
 };
 
 /** @type {esbuild.BuildOptions} */

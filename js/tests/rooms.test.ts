@@ -10,7 +10,7 @@ function sources(folder: string): string[] {
   return readdirSync(folder).flatMap((name) => {
     const path = join(folder, name);
     if (statSync(path).isDirectory()) return sources(path);
-    return path.endsWith(".ts") ? [path] : [];
+    return path.endsWith(".ts") && !path.endsWith(".d.ts") ? [path] : [];
   });
 }
 

@@ -23,7 +23,11 @@ export function tokensOf(meta: OpenMeta, stream: SiteInfo["query_stream"]): Toke
   return meta.streams[stream] ?? NO_TOKENS;
 }
 
-/** The nearest place that the record has, or null when it has no attention at all. */
+/**
+ * The nearest place that the record has, or null when it has no attention at all.
+ *
+ * No head may be chosen; but where heads were chosen and the layer has none of them, its first head is.
+ */
 export function clampPlace(meta: OpenMeta, wanted: Place): Place | null {
   const site = findSite(meta, wanted.site);
   if (site === undefined || site.layers.length === 0) return null;
@@ -33,7 +37,11 @@ export function clampPlace(meta: OpenMeta, wanted: Place): Place | null {
   const heads = [...new Set(wanted.heads)]
     .filter((head) => Number.isInteger(head) && head >= 0 && head < info.heads)
     .sort((a, b) => a - b);
-  return { site: site.kind, layer: info.layer, heads: heads.length > 0 ? heads : [0] };
+  return {
+    site: site.kind,
+    layer: info.layer,
+    heads: heads.length > 0 || wanted.heads.length === 0 ? heads : [0],
+  };
 }
 
 function within(index: number | null, length: number): boolean {

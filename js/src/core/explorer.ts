@@ -3,12 +3,12 @@ import { batch, computed, effect, type ReadonlySignal, type Signal, signal } fro
 import { isAbort, toErrorInfo } from "../transport/errors";
 import { same } from "../transport/same";
 import type { Transport } from "../transport/types";
-import type { ErrorInfo, HeadNote, OpenMeta, State, Theme } from "../wire/schema.gen";
+import type { ErrorInfo, HeadNote, OpenMeta, Theme } from "../wire/schema.gen";
 import { clampPlace, clampSelection, findLayer, findSite, NOTHING_HELD, type Place, tokensOf } from "./clamp";
 import { Latest } from "./latest";
 import { LayerLoader, readPredictions } from "./loader";
 import { RowLoader, type RowsWanted } from "./rows";
-import { followed, synced } from "./synced";
+import { Traits } from "./synced";
 import type { Explorer, Focus, LayerData, Palette, Prediction } from "./types";
 
 /** What the frame around the panes needs besides what panes see. */
@@ -57,21 +57,20 @@ export function createExplorer(
   const { patience = 10_000 } = options;
   const release = new AbortController();
   const abort = release.signal;
-  const mirror = <K extends keyof State>(key: K) => synced(transport.state, key, abort);
-  const follow = <K extends keyof State>(key: K) => followed(transport.state, key, abort);
+  const traits = new Traits(transport.state, abort);
   const onRelease = (stop: () => void) => abort.addEventListener("abort", stop, { once: true });
 
-  const view = mirror("view");
-  const site = mirror("site");
-  const layer = mirror("layer");
-  const heads = mirror("heads");
-  const selection = mirror("selection");
-  const direction = mirror("direction");
-  const threshold = mirror("threshold");
-  const scale = mirror("scale");
-  const theme = mirror("theme");
-  const record = follow("record_id");
-  const status = follow("status");
+  const view = traits.both("view");
+  const site = traits.both("site");
+  const layer = traits.both("layer");
+  const heads = traits.both("heads");
+  const selection = traits.both("selection");
+  const direction = traits.both("direction");
+  const threshold = traits.both("threshold");
+  const scale = traits.both("scale");
+  const theme = traits.both("theme");
+  const record = traits.read("record_id");
+  const status = traits.read("status");
 
   const hover = signal<Focus | null>(null);
   const data = signal<LayerData | null>(null);
@@ -342,10 +341,10 @@ export function createExplorer(
     exact: rows.rows,
     predictions,
     error,
-    prompt: follow("prompt"),
-    context: follow("context"),
-    height: follow("height"),
-    canRun: follow("can_run"),
+    prompt: traits.read("prompt"),
+    context: traits.read("context"),
+    height: traits.read("height"),
+    canRun: traits.read("can_run"),
     record,
     running,
     loading,
@@ -375,8 +374,7 @@ export function createExplorer(
     toggleHead(head) {
       const chosen = heads.peek();
       const without = chosen.filter((other) => other !== head);
-      if (without.length === chosen.length) heads.value = [...chosen, head].sort((a, b) => a - b);
-      else if (without.length > 0) heads.value = without;
+      heads.value = without.length < chosen.length ? without : [...chosen, head].sort((a, b) => a - b);
     },
     soloHead(head) {
       heads.value = [head];

@@ -1,0 +1,177 @@
+// Puts the widget together: frame, pane, keyboard, theme.
+import { computed, signal, untracked } from "@preact/signals-core";
+import { createExplorer, type ExplorerApp } from "./core/explorer";
+import { createPalette } from "./core/palette";
+import { resolveScheme, watchSurroundings } from "./core/theme";
+import type { CreatePane, Pane } from "./core/types";
+import { panes } from "./panes";
+import type { Transport } from "./transport/types";
+import { createBanner } from "./ui/banner";
+import { createChips } from "./ui/chips";
+import { createControls } from "./ui/controls";
+import { createIds, el, follow, onResize, setAttribute, setText } from "./ui/dom";
+import { createFooter } from "./ui/footer";
+import { createHeader } from "./ui/header";
+import { createInspector } from "./ui/inspector";
+import { createHelp, listenForKeys } from "./ui/keys";
+import { createTabs, tabId } from "./ui/tabs";
+import type { View } from "./wire/schema.gen";
+
+export interface App {
+  readonly root: HTMLElement;
+  readonly explorer: ExplorerApp;
+  destroy(): void;
+}
+
+/** Widths, in CSS pixels, below which the layout changes; CSS container queries are not everywhere. */
+const WIDTHS: readonly (readonly [name: string, below: number])[] = [
+  ["narrow", 620],
+  ["medium", 820],
+];
+
+function widthClass(width: number): string {
+  return WIDTHS.find(([, below]) => width < below)?.[0] ?? "wide";
+}
+
+/** The text over the pane while there is nothing to draw. */
+function createPlaceholder(app: ExplorerApp, abort: AbortSignal): HTMLElement {
+  const placeholder = el("p", { class: "aw-placeholder" });
+  follow(abort, () => {
+    const failed = app.error.value !== null;
+    placeholder.hidden = app.data.value !== null;
+    const text = app.running.value ? "Running the prompt …" : "Waiting for the first record …";
+    setText(placeholder, failed ? "Nothing to show yet." : text);
+  });
+  return placeholder;
+}
+
+/** Shows one pane at a time, and only once there is data. */
+function mountPanes(app: ExplorerApp, host: HTMLElement, abort: AbortSignal): void {
+  const shown = computed<View | null>(() => (app.data.value === null ? null : app.view.value));
+  let pane: Pane | null = null;
+  const clear = () => {
+    pane?.destroy();
+    pane = null;
+    host.replaceChildren();
+  };
+  follow(abort, () => {
+    const view = shown.value;
+    // What a pane reads while it builds itself must not rebuild it.
+    untracked(() => {
+      clear();
+      const create: CreatePane | undefined = view === null ? undefined : panes[view];
+      if (create !== undefined) pane = create(host, app);
+    });
+  });
+  abort.addEventListener("abort", clear, { once: true });
+}
+
+/** Builds the widget into `host`; everything that it holds is let go of by `destroy`. */
+export function createApp(host: HTMLElement, transport: Transport): App {
+  const release = new AbortController();
+  const abort = release.signal;
+  const ids = createIds();
+  const root = el("div", { class: "attnwidget", tabindex: "-1" });
+  host.append(root);
+
+  const around = watchSurroundings(document, abort);
+  const theme = signal(transport.state.get("theme"));
+  const scheme = computed(() => resolveScheme(theme.value, around.value));
+  root.dataset.theme = scheme.peek();
+  // Hosts may render into an element that is not on the page yet, and there styles cannot be read.
+  const attached = signal(root.isConnected);
+  const palette = computed(() => {
+    attached.value;
+    const dark = scheme.value === "dark";
+    // Before reading: the custom properties depend on it.
+    root.dataset.theme = scheme.value;
+    const style = getComputedStyle(root);
+    return createPalette((property) => style.getPropertyValue(property).trim(), dark);
+  });
+
+  const app = createExplorer(transport, palette);
+  follow(abort, () => {
+    theme.value = app.theme.value;
+  });
+
+  const paneHost = el("div", { class: "aw-pane" });
+  const panel = el("div", { class: "aw-panel", role: "tabpanel", id: ids("panel") });
+  const help = createHelp(ids("keys"), abort);
+  panel.append(paneHost, createPlaceholder(app, abort), help.element);
+  const header = createHeader(app, abort);
+  const main = el("div", { class: "aw-main" }, panel, createInspector(app, abort));
+  root.append(
+    header,
+    el("div", { class: "aw-bar aw-tools" }, createTabs(app, ids, abort), createControls(app, abort)),
+    createChips(app, abort),
+    createBanner(app, abort),
+    main,
+    createFooter(app, transport.kind, () => help.toggle(), abort),
+  );
+
+  follow(abort, () => {
+    panel.setAttribute("aria-labelledby", tabId(ids, app.view.value));
+    root.dataset.view = app.view.value;
+  });
+  follow(abort, () => {
+    main.style.setProperty("--height", `${app.height.value}px`);
+  });
+  follow(abort, () => {
+    setAttribute(root, "data-loading", app.loading.value);
+    setAttribute(root, "aria-busy", String(app.running.value || app.loading.value));
+  });
+  const measure = () => {
+    attached.value = root.isConnected;
+    root.dataset.width = widthClass(root.clientWidth);
+  };
+  measure();
+  onResize(root, measure, abort);
+  mountPanes(app, paneHost, abort);
+  markReady(app, root, abort);
+
+  listenForKeys(
+    app,
+    {
+      root,
+      pane: paneHost,
+      help,
+      focusPrompt: () => header.querySelector<HTMLElement>("textarea")?.focus(),
+    },
+    abort,
+  );
+  panel.addEventListener(
+    "pointerdown",
+    () => {
+      // So that keys work after a click on a part that takes no focus itself; a focusable part takes it afterwards.
+      if (!root.matches(":focus-within")) root.focus({ preventScroll: true });
+    },
+    { signal: abort },
+  );
+
+  return {
+    root,
+    explorer: app,
+    destroy() {
+      release.abort();
+      app.destroy();
+      root.remove();
+    },
+  };
+}
+
+/** Says on the root which record is drawn, once the frame that draws it is through. */
+function markReady(app: ExplorerApp, root: HTMLElement, abort: AbortSignal): void {
+  let frame = 0;
+  follow(abort, () => {
+    const record = app.data.value?.record.record;
+    cancelAnimationFrame(frame);
+    if (record === undefined) return;
+    frame = requestAnimationFrame(() => {
+      frame = requestAnimationFrame(() => {
+        root.dataset.record = record;
+        root.dataset.ready = "1";
+      });
+    });
+  });
+  abort.addEventListener("abort", () => cancelAnimationFrame(frame), { once: true });
+}

@@ -1,0 +1,79 @@
+// The gallery page: the whole widget over prepared data, one case or all of them.
+import "../app.css";
+import { type App, createApp } from "../app";
+import { WireError } from "../transport/errors";
+import type { Answer } from "../transport/fixture";
+import { FixtureTransport, LocalState } from "../transport/fixture";
+import type { State } from "../wire/schema.gen";
+import { createCases, defaultState, type GalleryCase } from "./gallery/cases";
+import { createAnswer } from "./gallery/record";
+
+/** What the tests reach for: they play the kernel's part through `state`. */
+export interface Shown {
+  readonly app: App;
+  readonly state: LocalState;
+}
+
+const nothing: Answer = () => {
+  throw new WireError({ code: "fixture", what: "This case has no record.", todo: "Choose another case." });
+};
+
+function numbers(text: string | null): number[] | null {
+  return text === null ? null : text.split(",").filter(Boolean).map(Number);
+}
+
+/** State that the address asks for: ?view=, theme=, layer=, heads=0,1, hold=7 or 7,2, direction=, scale=, height=. */
+function stateFrom(query: URLSearchParams): Partial<State> {
+  const state: Record<string, unknown> = {};
+  for (const key of ["view", "theme", "site", "direction", "scale", "prompt"]) {
+    const value = query.get(key);
+    if (value !== null) state[key] = value;
+  }
+  for (const key of ["layer", "threshold", "height"]) {
+    const value = query.get(key);
+    if (value !== null) state[key] = Number(value);
+  }
+  const heads = numbers(query.get("heads"));
+  if (heads !== null) state.heads = heads;
+  const hold = query.get("hold")?.split(",");
+  if (hold !== undefined) {
+    const at = (text: string | undefined) => (text === undefined || text === "" ? null : Number(text));
+    state.selection = { query: at(hold[0]), key: at(hold[1]), locked: true };
+  }
+  return state;
+}
+
+function mount(host: HTMLElement, item: GalleryCase, query: URLSearchParams): Shown {
+  const state = new LocalState(defaultState({ ...item.state, ...stateFrom(query) }));
+  const answer = item.record === null ? nothing : createAnswer(item.record);
+  const delay = Number(query.get("delay") ?? 0);
+  return { app: createApp(host, new FixtureTransport(state, answer, { delay })), state };
+}
+
+function start(): void {
+  const query = new URLSearchParams(location.search);
+  const page = document.getElementById("gallery");
+  if (page === null) throw new Error("The page has no #gallery.");
+  document.body.classList.toggle("dark", query.get("theme") === "dark");
+  const cases = createCases();
+  const wanted = query.get("case");
+  const shown: Shown[] = [];
+  for (const item of cases.filter(({ name }) => wanted === null || name === wanted)) {
+    if (wanted === null) {
+      const heading = document.createElement("h2");
+      const link = document.createElement("a");
+      link.href = `?case=${item.name}`;
+      link.textContent = item.title;
+      heading.append(link);
+      page.append(heading);
+    }
+    const host = document.createElement("div");
+    const width = query.get("width");
+    if (width !== null) host.style.width = `${width}px`;
+    page.append(host);
+    for (let copy = 0; copy < Number(query.get("copies") ?? 1); copy++) shown.push(mount(host, item, query));
+  }
+  Object.assign(window, { gallery: shown, galleryCases: cases.map(({ name }) => name) });
+}
+
+start();

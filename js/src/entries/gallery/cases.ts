@@ -1,0 +1,441 @@
+// The gallery's cases: everything that a pane must be able to show.
+import type { HeadNote, OpenMeta, SiteInfo, SiteKind, State, Status } from "../../wire/schema.gen";
+import { PROTOCOL } from "../../wire/schema.gen";
+import { createOpen, createSite, createTokens, type RecordSpec } from "./record";
+import {
+  anyRule,
+  broad,
+  createMatrix,
+  firstToken,
+  type HeadRule,
+  induction,
+  type Matrix,
+  named,
+  nearby,
+  previousToken,
+  sameWord,
+} from "./synthetic";
+
+export interface GalleryCase {
+  readonly name: string;
+  readonly title: string;
+  readonly state: Partial<State>;
+  /** Null where no prompt has run. */
+  readonly record: RecordSpec | null;
+}
+
+const IDLE: Status = { phase: "idle", run: null, done: 0, total: 0, message: "", error: null };
+
+/** The traits as the kernel sets them up. */
+export function defaultState(more: Partial<State>): State {
+  return {
+    protocol: PROTOCOL,
+    version: "gallery",
+    record_id: "",
+    prompt: "",
+    context: "",
+    view: "head",
+    site: "decoder",
+    layer: 0,
+    heads: [0],
+    selection: { query: null, key: null, locked: false },
+    direction: "from",
+    threshold: 0.02,
+    scale: "sqrt",
+    theme: "auto",
+    height: 470,
+    status: IDLE,
+    can_run: true,
+    ...more,
+  };
+}
+
+interface Shape {
+  readonly layers: number;
+  readonly heads: number;
+  readonly rule?: (layer: number, head: number) => HeadRule;
+  readonly notes?: HeadNote[];
+  readonly companded?: boolean;
+  readonly predictions?: RecordSpec["predictions"];
+  readonly info?: Partial<SiteInfo["layers"][number]>;
+  readonly sink?: number;
+  readonly open?: Partial<OpenMeta>;
+  readonly edit?: (matrix: Matrix) => void;
+}
+
+/** A record of one decoder over the given pieces of text. */
+function decoderRecord(record: string, model: string, pieces: readonly string[], shape: Shape): RecordSpec {
+  const { layers, heads, rule = anyRule, notes = [], companded = false, predictions = [] } = shape;
+  const open = createOpen(
+    record,
+    model,
+    { decoder: createTokens(pieces) },
+    [createSite("decoder", layers, heads, shape.info)],
+    notes,
+    { predictions: predictions.length > 0, ...shape.open },
+  );
+  const matrix = remembered((_, layer, head) => {
+    const made = createMatrix({
+      queries: pieces,
+      keys: pieces,
+      rule: rule(layer, head),
+      seed: layer * 64 + head,
+      causal: true,
+      ...(shape.sink === undefined ? {} : { sink: shape.sink }),
+    });
+    shape.edit?.(made);
+    return made;
+  });
+  return { open, matrix, companded, predictions };
+}
+
+/** Makes each matrix once. */
+function remembered(make: RecordSpec["matrix"]): RecordSpec["matrix"] {
+  const made = new Map<string, Matrix>();
+  return (site: SiteKind, layer: number, head: number) => {
+    const key = `${site} ${layer} ${head}`;
+    const matrix = made.get(key) ?? make(site, layer, head);
+    made.set(key, matrix);
+    return matrix;
+  };
+}
+
+const CAT = [
+  "<|bos|>",
+  "The",
+  " cat",
+  " chased",
+  " the",
+  " dog",
+  " because",
+  " it",
+  " meowed",
+  ",",
+  " so",
+  " the",
+  " dog",
+  " barked",
+  " at",
+  " the",
+  " cat",
+  ".",
+];
+
+const CAT_RULES: Readonly<Record<string, HeadRule>> = {
+  "2.0": named({
+    7: [
+      [2, 8],
+      [5, 5],
+    ],
+    12: [[5, 5]],
+    16: [[2, 5]],
+  }),
+  "2.1": named({
+    7: [
+      [2, 6.5],
+      [5, 5],
+    ],
+    8: [
+      [7, 7],
+      [2, 5],
+    ],
+    13: [[12, 7.5]],
+    3: [[2, 7]],
+  }),
+  "2.2": firstToken,
+  "2.3": nearby,
+  "0.0": previousToken,
+  "0.1": sameWord,
+  "1.1": induction,
+  "3.3": broad,
+};
+
+const CAT_NOTES: HeadNote[] = [
+  {
+    layer: 2,
+    head: 0,
+    title: "pronoun → antecedent",
+    score: 0.84,
+    text: "Made by rule for this gallery; a kernel sends what was measured.",
+  },
+  {
+    layer: 2,
+    head: 1,
+    title: "verb → subject",
+    score: 0.99,
+    text: "Made by rule for this gallery; a kernel sends what was measured.",
+  },
+  { layer: 0, head: 0, title: "previous token", score: 0.97, text: "Made by rule for this gallery." },
+];
+
+const CAT_RECORD = decoderRecord("default", "embedded", CAT, {
+  layers: 4,
+  heads: 4,
+  rule: (layer, head) => CAT_RULES[`${layer}.${head}`] ?? anyRule(layer, head),
+  notes: CAT_NOTES,
+  predictions: CAT.map((_, position) => [
+    [CAT[position + 1]?.trim() ?? "⟨eos⟩", 0.4],
+    ["purred", 0.39],
+    ["was", 0.09],
+  ]),
+});
+
+const CAT_STATE: Partial<State> = {
+  prompt: CAT.slice(1).join(""),
+  layer: 2,
+  heads: [0, 1],
+};
+
+const CJK = [
+  "<s>",
+  "中国",
+  "的",
+  "首都",
+  "是",
+  "北京",
+  "，",
+  "日本",
+  "の",
+  "首都",
+  "は",
+  "東京",
+  "です",
+  "。",
+  " 🐱",
+  "追",
+  "🐶",
+  "👩‍🚀",
+];
+
+const RTL = [
+  "<s>",
+  "القط",
+  " يطارد",
+  " الكلب",
+  " لأنه",
+  " جائع",
+  "،",
+  " و",
+  "החתול",
+  " רודף",
+  " אחרי",
+  " הכלב",
+  ".",
+];
+
+const LONG_TOKENS = [
+  "<s>",
+  "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft",
+  " is",
+  " a",
+  " word",
+  ";",
+  " https://example.org/a/very/long/path/that/one/token/would/never/hold",
+  " and",
+  "\n",
+  " the_identifier_of_a_function_that_does_too_many_things_at_once",
+  " end",
+];
+
+const WORDS = [
+  "the",
+  "cat",
+  "saw",
+  "a",
+  "dog",
+  "and",
+  "it",
+  "ran",
+  "home",
+  "because",
+  "rain",
+  "fell",
+  "over",
+  "town",
+  ",",
+  ".",
+];
+
+function manyTokens(count: number): string[] {
+  return [
+    "<s>",
+    ...Array.from(
+      { length: count - 1 },
+      (_, index) => ` ${WORDS[(index * 7 + (index >> 3)) % WORDS.length]}`,
+    ),
+  ];
+}
+
+function crossRecord(): RecordSpec {
+  const encoder = [
+    "translate",
+    " English",
+    " to",
+    " German",
+    ":",
+    " The",
+    " house",
+    " is",
+    " wonderful",
+    ".",
+    "</s>",
+  ];
+  const decoder = ["<pad>", "Das", " Haus", " ist", " wunderbar", ".", "</s>"];
+  const aligned = named({
+    0: [[5, 6]],
+    1: [
+      [6, 7],
+      [5, 4],
+    ],
+    2: [[7, 7]],
+    3: [[8, 8]],
+    4: [[9, 7]],
+    5: [[10, 8]],
+  });
+  const streams = { encoder: createTokens(encoder), decoder: createTokens(decoder) };
+  const sites = (["encoder", "decoder", "cross"] as const).map((kind) => createSite(kind, 3, 6));
+  const open = createOpen("cross", "google/t5-made-up", streams, sites, [], { notes: [] });
+  const matrix = remembered((site, layer, head) =>
+    createMatrix({
+      queries: site === "encoder" ? encoder : decoder,
+      keys: site === "decoder" ? decoder : encoder,
+      rule: site === "cross" && head < 2 ? aligned : anyRule(layer, head),
+      seed: layer * 64 + head + site.length * 1000,
+      causal: site === "decoder",
+    }),
+  );
+  return { open, matrix, companded: false, predictions: [] };
+}
+
+function one(
+  name: string,
+  title: string,
+  record: RecordSpec | null,
+  state: Partial<State> = {},
+): GalleryCase {
+  return { name, title, record, state: { record_id: record?.open.record ?? "", ...state } };
+}
+
+/** All cases, in the order in which the gallery shows them. */
+export function createCases(): readonly GalleryCase[] {
+  const spread = (matrix: Matrix) => {
+    // A head that overflowed: one query without numbers, one cell without.
+    matrix.weights.fill(Number.NaN, 6 * matrix.keys, 6 * matrix.keys + 7);
+    matrix.weights[9 * matrix.keys + 3] = Number.NaN;
+  };
+  const long = manyTokens(200);
+  return [
+    one("default", "Default prompt", CAT_RECORD, CAT_STATE),
+    one(
+      "cjk",
+      "Chinese, Japanese, emoji",
+      decoderRecord("cjk", "Qwen/Qwen-made-up", CJK, { layers: 6, heads: 8 }),
+      {
+        prompt: CJK.slice(1).join(""),
+        heads: [2, 3],
+        layer: 1,
+      },
+    ),
+    one("one-head", "One head, one layer", decoderRecord("one-head", "tiny", CAT, { layers: 1, heads: 1 }), {
+      prompt: CAT_STATE.prompt as string,
+    }),
+    one(
+      "heads32",
+      "32 heads",
+      decoderRecord("heads32", "meta-llama/made-up-8B", CAT, {
+        layers: 32,
+        heads: 32,
+        info: { kv_heads: 8 },
+      }),
+      {
+        prompt: CAT_STATE.prompt as string,
+        layer: 14,
+        heads: [2, 5, 9, 20, 31],
+      },
+    ),
+    one(
+      "long-tokens",
+      "Long tokens",
+      decoderRecord(
+        "long-tokens",
+        "organisation-with-a-long-name/model-with-a-rather-long-name-v2.5-instruct",
+        LONG_TOKENS,
+        { layers: 12, heads: 12 },
+      ),
+      {
+        prompt: LONG_TOKENS.slice(1).join(""),
+        heads: [0, 2],
+      },
+    ),
+    one("rtl", "Right to left", decoderRecord("rtl", "rtl", RTL, { layers: 4, heads: 4 }), {
+      prompt: RTL.slice(1).join(""),
+      heads: [0, 3],
+    }),
+    one(
+      "nan",
+      "Weights that are not numbers",
+      decoderRecord("nan", "overflowed", CAT, { layers: 2, heads: 3, edit: spread }),
+      {
+        prompt: CAT_STATE.prompt as string,
+        heads: [0],
+      },
+    ),
+    one(
+      "sinks",
+      "Learned sinks",
+      decoderRecord("sinks", "gpt-oss-made-up", CAT, { layers: 3, heads: 4, sink: 5, info: { sinks: true } }),
+      {
+        prompt: CAT_STATE.prompt as string,
+        heads: [0, 2],
+      },
+    ),
+    one(
+      "tokens200",
+      "200 tokens, 8-bit patterns",
+      decoderRecord("tokens200", "gpt2", long, { layers: 12, heads: 12, companded: true }),
+      {
+        prompt: long.slice(1).join("").trim(),
+        layer: 4,
+        heads: [0, 1, 3],
+      },
+    ),
+    one("cross", "Encoder, decoder and cross attention", crossRecord(), {
+      prompt: "translate English to German: The house is wonderful.",
+      site: "cross",
+      heads: [0, 1],
+    }),
+    one(
+      "given",
+      "Tensors given",
+      decoderRecord("given", "given tensors", CAT, {
+        layers: 2,
+        heads: 2,
+        info: { route: "given", scores: false, fidelity: null },
+        open: { fidelity: null },
+      }),
+      {
+        prompt: CAT_STATE.prompt as string,
+        can_run: false,
+      },
+    ),
+    one("error", "A run that failed; the last good view stays", CAT_RECORD, {
+      ...CAT_STATE,
+      status: {
+        ...IDLE,
+        phase: "failed",
+        error: {
+          code: "prompt-too-long",
+          what: "The prompt has 1,312 tokens, the model has 1,024 positions.",
+          todo: "Shorten the prompt, or choose a model with a longer context.",
+        },
+      },
+    }),
+    one("running", "A run under way", CAT_RECORD, {
+      ...CAT_STATE,
+      status: { ...IDLE, phase: "running", run: "r1", done: 5, total: 12 },
+    }),
+    one("empty", "Before the first record", null, {
+      status: { ...IDLE, phase: "running", run: "r0" },
+    }),
+  ];
+}

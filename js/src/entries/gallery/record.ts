@@ -1,0 +1,224 @@
+// A record made of matrices, and the replies that a kernel would give about it.
+import { WireError } from "../../transport/errors";
+import type { Answer } from "../../transport/fixture";
+import type { Reply } from "../../transport/types";
+import {
+  type ArraySpec,
+  type HeadNote,
+  type LayerArgs,
+  MASKED,
+  type OpenMeta,
+  type Requests,
+  type RowArgs,
+  type SiteInfo,
+  type SiteKind,
+  type Tokens,
+  U8_LEVELS,
+  U8_MASKED,
+  U8_NAN,
+} from "../../wire/schema.gen";
+import type { Matrix } from "./synthetic";
+
+const THUMBNAIL = 64;
+
+export interface RecordSpec {
+  readonly open: OpenMeta;
+  readonly matrix: (site: SiteKind, layer: number, head: number) => Matrix;
+  /** Sends patterns as 8-bit codes, as a kernel does with long prompts. */
+  readonly companded: boolean;
+  readonly predictions: readonly (readonly (readonly [label: string, prob: number])[])[];
+}
+
+/** Tokens from pieces of text, the way a byte-level tokenizer would name them. */
+export function createTokens(pieces: readonly string[]): Tokens {
+  const special = pieces.map((piece) => /^(<.*>|\[.*\])$/.test(piece));
+  return {
+    text: [...pieces],
+    label: pieces.map((piece, index) =>
+      special[index] ? piece.replace(/^<\|?/, "⟨").replace(/\|?>$/, "⟩") : piece.replace(/^ /, "") || "␣",
+    ),
+    id: pieces.map((_, index) => 100 + index),
+    special,
+    continued: pieces.map(() => false),
+    segment: pieces.map(() => 0),
+  };
+}
+
+export function createSite(
+  kind: SiteKind,
+  layers: number,
+  heads: number,
+  more: Partial<SiteInfo["layers"][number]> = {},
+): SiteInfo {
+  return {
+    kind,
+    query_stream: kind === "encoder" ? "encoder" : "decoder",
+    key_stream: kind === "decoder" ? "decoder" : "encoder",
+    layers: Array.from({ length: layers }, (_, layer) => ({
+      layer,
+      heads,
+      kv_heads: heads,
+      causal: kind === "decoder",
+      window: null,
+      route: "interface",
+      scores: true,
+      sinks: false,
+      fidelity: 4e-7,
+      ...more,
+    })),
+  };
+}
+
+export function createOpen(
+  record: string,
+  name: string,
+  streams: OpenMeta["streams"],
+  sites: SiteInfo[],
+  headNotes: HeadNote[] = [],
+  more: Partial<OpenMeta> = {},
+): OpenMeta {
+  return {
+    record,
+    model: {
+      name,
+      architecture: "GPT2LMHeadModel",
+      embedded: name === "embedded",
+      dtype: "float32",
+      device: "cpu",
+      parameters: 724_992,
+    },
+    streams,
+    sites,
+    fidelity: 4e-7,
+    exact: false,
+    notes: [],
+    head_notes: headNotes,
+    predictions: false,
+    ...more,
+  };
+}
+
+function compand(weight: number): number {
+  if (Number.isNaN(weight)) return U8_NAN;
+  if (weight === MASKED) return U8_MASKED;
+  return Math.round(U8_LEVELS * Math.sqrt(weight));
+}
+
+/** Largest weight of each block of cells; a block that is all masked is masked. */
+function thumbnail(matrix: Matrix, block: number): Uint8Array {
+  const rows = Math.ceil(matrix.queries / block);
+  const columns = Math.ceil(matrix.keys / block);
+  const codes = new Uint8Array(rows * columns).fill(U8_MASKED);
+  for (let query = 0; query < matrix.queries; query++) {
+    for (let key = 0; key < matrix.keys; key++) {
+      const code = compand(matrix.weights[query * matrix.keys + key] as number);
+      if (code === U8_MASKED) continue;
+      const at = Math.floor(query / block) * columns + Math.floor(key / block);
+      const old = codes[at] as number;
+      if (old === U8_MASKED || code > old) codes[at] = code;
+    }
+  }
+  return codes;
+}
+
+class Buffers {
+  readonly views: DataView[] = [];
+
+  add(array: Uint8Array | Int32Array | Float32Array, shape: number[]): ArraySpec {
+    const dtype = array instanceof Uint8Array ? "u1" : array instanceof Int32Array ? "i4" : "f4";
+    this.views.push(new DataView(array.buffer, array.byteOffset, array.byteLength));
+    return { buffer: this.views.length - 1, dtype, shape };
+  }
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+function answerLayer(spec: RecordSpec, args: LayerArgs, info: SiteInfo): Reply<"layer"> {
+  const count = info.layers.find((layer) => layer.layer === args.layer)?.heads ?? 0;
+  const buffers = new Buffers();
+  const chosen = args.heads.map((head) => spec.matrix(args.site, args.layer, head));
+  const first = spec.matrix(args.site, args.layer, 0);
+  const shape = [chosen.length, first.queries, first.keys];
+  const weights = joined(chosen.map((matrix) => matrix.weights));
+  const patterns = buffers.add(spec.companded ? Uint8Array.from(weights, compand) : weights, shape);
+  const block = Math.ceil(Math.max(first.queries, first.keys) / THUMBNAIL);
+  let thumbnails: ArraySpec | null = null;
+  if (args.thumbnails) {
+    const parts = Array.from({ length: count }, (_, head) =>
+      thumbnail(spec.matrix(args.site, args.layer, head), block),
+    );
+    const codes = new Uint8Array(parts.flatMap((part) => [...part]));
+    const size = [Math.ceil(first.queries / block), Math.ceil(first.keys / block)];
+    thumbnails = buffers.add(codes, [count, ...size]);
+  }
+  const error = spec.companded ? 1 - ((U8_LEVELS - 0.5) / U8_LEVELS) ** 2 : 0;
+  const { site, layer, heads } = args;
+  return { meta: { site, layer, heads, patterns, thumbnails, error, pooled: block }, buffers: buffers.views };
+}
+
+function answerRow(spec: RecordSpec, args: RowArgs, info: SiteInfo): Reply<"row"> {
+  const { site, layer, heads, query } = args;
+  const layerInfo = info.layers.find((candidate) => candidate.layer === layer);
+  const matrices = heads.map((head) => spec.matrix(site, layer, head));
+  const keys = matrices[0]?.keys ?? 0;
+  const cut = (array: Float32Array) => array.subarray(query * keys, (query + 1) * keys);
+  const rows = matrices.map((matrix) => cut(matrix.weights));
+  const buffers = new Buffers();
+  const weights = buffers.add(joined(rows), [heads.length, keys]);
+  const scores = layerInfo?.scores
+    ? buffers.add(joined(matrices.map((matrix) => cut(matrix.scores))), [heads.length, keys])
+    : null;
+  const sink = rows.map((row) => {
+    const mass = row.reduce((sum, weight) => (weight === MASKED ? sum : sum + weight), 0);
+    return layerInfo?.sinks ? 1 - mass : 0;
+  });
+  return { meta: { site, layer, heads, query, weights, scores, sink }, buffers: buffers.views };
+}
+
+function answerPredictions(spec: RecordSpec): Reply<"predictions"> {
+  const labels = [...new Set(spec.predictions.flatMap((row) => row.map(([label]) => label)))];
+  const k = Math.max(0, ...spec.predictions.map((row) => row.length));
+  const index = new Int32Array(spec.predictions.length * k);
+  const probs = new Float32Array(index.length);
+  spec.predictions.forEach((row, position) => {
+    row.forEach(([label, prob], rank) => {
+      index[position * k + rank] = labels.indexOf(label);
+      probs[position * k + rank] = prob;
+    });
+  });
+  const buffers = new Buffers();
+  const shape = [spec.predictions.length, k];
+  const meta = { labels, index: buffers.add(index, shape), probs: buffers.add(probs, shape) };
+  return { meta, buffers: buffers.views };
+}
+
+/** Answers requests about the record. */
+export function createAnswer(spec: RecordSpec): Answer {
+  const siteOf = (kind: SiteKind): SiteInfo => {
+    const found = spec.open.sites.find((site) => site.kind === kind);
+    if (found === undefined) {
+      throw new WireError({
+        code: "not-recorded",
+        what: `The record has no ${kind} attention.`,
+        todo: "Choose another site.",
+      });
+    }
+    return found;
+  };
+  const answer = (kind: keyof Requests, args: unknown): unknown => {
+    if (kind === "open") return { meta: spec.open, buffers: [] };
+    if (kind === "layer") return answerLayer(spec, args as LayerArgs, siteOf((args as LayerArgs).site));
+    if (kind === "row") return answerRow(spec, args as RowArgs, siteOf((args as RowArgs).site));
+    if (kind === "predictions") return answerPredictions(spec);
+    return { meta: args, buffers: [] };
+  };
+  return answer as Answer;
+}

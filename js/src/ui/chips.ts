@@ -1,0 +1,173 @@
+// The heads of the layer: toggles with a small pattern each; a double click shows one head alone.
+import type { ExplorerApp } from "../core/explorer";
+import type { Palette, Thumbnails } from "../core/types";
+import { mix, parseColour, type Rgb } from "../math/colour";
+import { decimal } from "../math/format";
+import { decodeTable } from "../math/weights";
+import { U8_MASKED, U8_NAN } from "../wire/schema.gen";
+import { el, follow, setAttribute, setText } from "./dom";
+
+/** With more heads than this, chips carry no notes and are small. */
+const FULL_CHIPS = 16;
+
+export interface ThumbnailColours {
+  readonly head: Rgb;
+  readonly ground: Rgb;
+  readonly masked: Rgb;
+  readonly nan: Rgb;
+}
+
+/** RGBA pixels of one head's thumbnail: its colour, stronger with the weight; masked cells are never like zero. */
+export function thumbnailPixels(
+  codes: Uint8Array,
+  colours: ThumbnailColours,
+): Uint8ClampedArray<ArrayBuffer> {
+  const weights = decodeTable();
+  const pixels = new Uint8ClampedArray(codes.length * 4);
+  codes.forEach((code, cell) => {
+    const colour =
+      code === U8_MASKED
+        ? colours.masked
+        : code === U8_NAN
+          ? colours.nan
+          : mix(colours.ground, colours.head, Math.sqrt(weights[code] as number));
+    pixels.set(colour, cell * 4);
+    pixels[cell * 4 + 3] = 255;
+  });
+  return pixels;
+}
+
+function paintThumbnail(
+  canvas: HTMLCanvasElement,
+  thumbnails: Thumbnails,
+  head: number,
+  palette: Palette,
+): void {
+  const [rows, columns] = thumbnails.size;
+  const context = canvas.getContext("2d");
+  if (context === null || rows === 0 || columns === 0) return;
+  canvas.width = columns;
+  canvas.height = rows;
+  const pixels = thumbnailPixels(thumbnails.codes(head), {
+    head: palette.head(head),
+    ground: parseColour(palette.bg) ?? [255, 255, 255],
+    masked: parseColour(palette.line) ?? [200, 200, 200],
+    nan: palette.dark ? [255, 90, 90] : [200, 20, 20],
+  });
+  context.putImageData(new ImageData(pixels, columns, rows), 0, 0);
+}
+
+interface Chip {
+  readonly button: HTMLButtonElement;
+  readonly canvas: HTMLCanvasElement;
+  readonly name: HTMLElement;
+  readonly note: HTMLElement;
+}
+
+function createChip(head: number): Chip {
+  const canvas = el("canvas", { width: 1, height: 1, "aria-hidden": "true" });
+  const name = el("span", { class: "aw-chip-name" });
+  const note = el("span", { class: "aw-chip-note" });
+  const button = el(
+    "button",
+    { type: "button", class: "aw-chip", "aria-label": `Head ${head}`, "data-head": head },
+    canvas,
+    el("span", { class: "aw-chip-text" }, name, note),
+  );
+  return { button, canvas, name, note };
+}
+
+export function createChips(app: ExplorerApp, abort: AbortSignal): HTMLElement {
+  const group = el("div", { class: "aw-chip-list", role: "group", "aria-label": "Heads" });
+  const row = el(
+    "div",
+    { class: "aw-chips" },
+    el("span", { class: "aw-label", "aria-hidden": "true" }, "Heads"),
+    group,
+  );
+  let chips: Chip[] = [];
+  let current = 0;
+
+  const headOf = (event: Event) => {
+    const button = (event.target as Element).closest<HTMLElement>("[data-head]");
+    return button === null ? null : Number(button.dataset.head);
+  };
+  const reach = (head: number, focus: boolean) => {
+    current = Math.min(chips.length - 1, Math.max(0, head));
+    chips.forEach(({ button }, index) => {
+      button.tabIndex = index === current ? 0 : -1;
+    });
+    if (focus) chips[current]?.button.focus();
+  };
+
+  group.addEventListener(
+    "click",
+    (event) => {
+      const head = headOf(event);
+      if (head === null) return;
+      reach(head, false);
+      app.toggleHead(head);
+    },
+    { signal: abort },
+  );
+  group.addEventListener(
+    "dblclick",
+    (event) => {
+      const head = headOf(event);
+      if (head !== null) app.soloHead(head);
+    },
+    { signal: abort },
+  );
+  group.addEventListener(
+    "keydown",
+    (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const target = {
+        ArrowLeft: current - 1,
+        ArrowUp: current - 1,
+        ArrowRight: current + 1,
+        ArrowDown: current + 1,
+        Home: 0,
+        End: chips.length - 1,
+      }[event.key];
+      if (target === undefined) return;
+      event.preventDefault();
+      reach(target, true);
+    },
+    { signal: abort },
+  );
+
+  follow(abort, () => {
+    const now = app.data.value;
+    const count = now?.info.heads ?? 0;
+    row.hidden = count === 0;
+    if (count !== chips.length) {
+      chips = Array.from({ length: count }, (_, head) => createChip(head));
+      group.replaceChildren(...chips.map(({ button }) => button));
+      reach(app.heads.peek()[0] ?? 0, false);
+    }
+    if (now === null) return;
+    const compact = count > FULL_CHIPS;
+    setAttribute(group, "data-compact", compact);
+    const palette = app.palette.value;
+    chips.forEach(({ button, canvas, name, note }, head) => {
+      const known = app.headNote(now.info.layer, head);
+      const about = known === null ? "" : `${known.title} ${decimal(known.score, 2)}`;
+      button.style.setProperty("--c", `rgb(${palette.head(head).join(" ")})`);
+      button.title = [`Head ${head}`, about, "Double-click: this head alone"].filter(Boolean).join("\n");
+      setAttribute(button, "aria-description", about === "" ? null : about);
+      setText(name, compact ? String(head) : `Head ${head}`);
+      setText(note, compact ? "" : about);
+      note.hidden = compact || about === "";
+      paintThumbnail(canvas, now.thumbnails, head, palette);
+    });
+  });
+  follow(abort, () => {
+    app.data.value;
+    const chosen = new Set(app.heads.value);
+    chips.forEach(({ button }, head) => {
+      setAttribute(button, "aria-pressed", String(chosen.has(head)));
+    });
+  });
+  return row;
+}

@@ -1,0 +1,154 @@
+// Beside the pane: the numbers of what is in focus.
+import type { ExplorerApp } from "../core/explorer";
+import type { Prediction } from "../core/types";
+import { decimal, formatWeight } from "../math/format";
+import { el, follow, setText } from "./dom";
+import {
+  type Bar,
+  createReading,
+  type HeadReading,
+  type Reading,
+  speak,
+  strongestLinks,
+  tokenLabel,
+} from "./reading";
+
+/** Milliseconds of rest before the live region speaks: moving over tokens must not read every one. */
+const SPEAK_MS = 350;
+
+function token(label: string): HTMLElement {
+  return el("bdi", { class: "aw-token", title: label }, label);
+}
+
+function bar(item: Bar, className = ""): HTMLElement {
+  const fill = el("span", { class: "aw-fill" });
+  fill.style.width = `${Math.max(0.6, Math.min(1, item.weight) * 100)}%`;
+  return el(
+    "li",
+    { class: `aw-row ${className}`.trim(), "data-current": item.current },
+    el("bdi", { class: "aw-row-name", title: item.label }, item.label),
+    el("span", { class: "aw-track" }, fill),
+    el("span", { class: "aw-row-value" }, item.text),
+  );
+}
+
+function headSection(reading: HeadReading, colour: string): HTMLElement {
+  const section = el("section", { class: "aw-section" }, el("h4", { class: "aw-title" }, reading.title));
+  section.style.setProperty("--c", colour);
+  if (reading.cell !== null) section.append(el("p", { class: "aw-cell" }, reading.cell));
+  const list = el("ul", { class: "aw-rows" }, ...reading.bars.map((item) => bar(item)));
+  if (reading.sink !== null) list.append(bar(reading.sink, "aw-sink"));
+  if (list.childElementCount > 0) section.append(list);
+  if (reading.remark !== null) section.append(el("p", { class: "aw-remark" }, reading.remark));
+  return section;
+}
+
+function predictionSection(predictions: readonly Prediction[]): HTMLElement {
+  const rows = predictions
+    .slice(0, 3)
+    .map(({ label, prob }, index) =>
+      bar({ index, label: label === "" ? "∅" : label, weight: prob, text: decimal(prob, 2), current: false }),
+    );
+  return el(
+    "section",
+    { class: "aw-section aw-expects" },
+    el("h4", { class: "aw-title" }, "The model expects next"),
+    el("ul", { class: "aw-rows" }, ...rows),
+  );
+}
+
+function noteSections(app: ExplorerApp): HTMLElement[] {
+  const now = app.data.value;
+  if (now === null) return [];
+  return now.patterns.flatMap(({ head }) => {
+    const note = app.headNote(now.info.layer, head);
+    if (note === null) return [];
+    const text = el("p", { class: "aw-note" }, `Head ${now.info.layer}.${head} looks like `);
+    text.append(el("b", {}, note.title), `: ${decimal(note.score, 2)}. ${note.text}`);
+    return [text];
+  });
+}
+
+/** With nothing in focus: what the chosen heads do most strongly, and how to go on. */
+function overview(app: ExplorerApp): HTMLElement[] {
+  const now = app.data.value;
+  if (now === null) return [];
+  const palette = app.palette.value;
+  const count = now.patterns.length <= 2 ? 4 : 2;
+  const sections = now.patterns.slice(0, 6).flatMap((pattern) => {
+    const links = strongestLinks(pattern, now, count);
+    if (links.length === 0) return [];
+    const title = `Layer ${now.info.layer}, head ${pattern.head}: strongest links`;
+    const rows = links.map(({ query, key, weight }) =>
+      el(
+        "li",
+        { class: "aw-link" },
+        token(tokenLabel(now.queryTokens, query)),
+        el("span", { class: "aw-arrow" }, "→"),
+        token(tokenLabel(now.keyTokens, key)),
+        el("span", { class: "aw-row-value" }, formatWeight(weight, pattern.error)),
+      ),
+    );
+    const section = el(
+      "section",
+      { class: "aw-section" },
+      el("h4", { class: "aw-title" }, title),
+      el("ul", { class: "aw-rows" }, ...rows),
+    );
+    section.style.setProperty("--c", `rgb(${palette.head(pattern.head).join(" ")})`);
+    return [section];
+  });
+  const none = now.patterns.length === 0;
+  const hint = none
+    ? "No head is chosen. Press one of the heads above."
+    : "Point at a token to see where it looks; click to hold it.";
+  const notes = now.record.notes.map((note) => el("p", { class: "aw-note" }, note));
+  return [el("p", { class: "aw-hint" }, hint), ...sections, ...notes];
+}
+
+function heading(reading: Reading): HTMLElement {
+  const title = el("h3", { class: "aw-focus" });
+  if (reading.token !== null) title.append(token(reading.token));
+  if (reading.other !== null) title.append(el("span", { class: "aw-arrow" }, "→"), token(reading.other));
+  title.append(el("span", { class: "aw-where" }, reading.where));
+  return title;
+}
+
+export function createInspector(app: ExplorerApp, abort: AbortSignal): HTMLElement {
+  const body = el("div", { class: "aw-inspector-body", tabindex: "-1" });
+  const live = el("div", { class: "aw-live", role: "status", "aria-live": "polite" });
+  const root = el("aside", { class: "aw-inspector", "aria-label": "Inspector" }, body, live);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  abort.addEventListener("abort", () => clearTimeout(timer), { once: true });
+
+  follow(abort, () => {
+    const now = app.data.value;
+    clearTimeout(timer);
+    if (now === null) {
+      body.replaceChildren();
+      setText(live, "");
+      return;
+    }
+    const focus = app.focus.value;
+    const reading = createReading({
+      data: now,
+      focus,
+      held: app.selection.value.locked && app.hover.value === null,
+      exact: app.exact.value,
+      predictions: focus.query === null ? [] : app.predictions.value(focus.query),
+    });
+    if (reading.token === null) {
+      body.replaceChildren(...overview(app), ...noteSections(app));
+      setText(live, "");
+      return;
+    }
+    const palette = app.palette.value;
+    const sections = reading.heads.map((head) =>
+      headSection(head, `rgb(${palette.head(head.head).join(" ")})`),
+    );
+    if (reading.predictions.length > 0) sections.push(predictionSection(reading.predictions));
+    body.replaceChildren(heading(reading), ...sections, ...noteSections(app));
+    timer = setTimeout(() => setText(live, speak(reading)), SPEAK_MS);
+  });
+  return root;
+}
