@@ -55,6 +55,8 @@ class Watch(TorchFunctionMode):
         result = func(*args, **kwargs)
         if func in SOFTMAX:
             module = self._attention_module()
+            if module is not None:
+                tape.softmax_in.add(id(module))
             self._trail = Trail.of(module, result, tape) if module is not None else self._trail
         elif self._trail is not None and self._trail.follow(func, args, result):
             self._trail = None

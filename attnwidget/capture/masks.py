@@ -49,10 +49,15 @@ class Keep:
         return length if self.positions is None else len(self.positions)
 
     def cut(self, tensor: Tensor, dim: int) -> Tensor:
-        """Copy a tensor with only these positions along a dimension."""
+        """Return a tensor with only these positions along a dimension; itself if all remain."""
         if self.positions is None:
-            return tensor.clone(memory_format=torch.contiguous_format)
+            return tensor
         return tensor.index_select(dim, torch.from_numpy(self.positions).to(tensor.device))
+
+    def copy(self, tensor: Tensor, dim: int) -> Tensor:
+        """Copy a tensor with only these positions along a dimension."""
+        made = self.cut(tensor, dim)
+        return made.clone(memory_format=torch.contiguous_format) if made is tensor else made
 
     def gone(self, length: int) -> NDArray[np.intp]:
         """Return the positions that are cut out."""
@@ -200,11 +205,11 @@ def _one_prompt(mask: Tensor, row: int) -> Tensor:
 def _cut_rows(mask: Tensor, queries: Keep, shape: tuple[int, int]) -> Tensor:
     # A preallocated cache is wider than what has been written to it.
     mask = mask[..., : shape[1]]
-    return mask if mask.shape[1] == 1 or queries.positions is None else queries.cut(mask, 1)
+    return mask if mask.shape[1] == 1 else queries.cut(mask, 1)
 
 
 def _cut_keys(mask: Tensor, keys: Keep, shape: tuple[int, int]) -> Tensor:
-    return mask if mask.shape[2] == 1 or keys.positions is None else keys.cut(mask, 2)
+    return mask if mask.shape[2] == 1 else keys.cut(mask, 2)
 
 
 def _split(mask: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -34,6 +34,7 @@ class Structure:
         self.names: dict[int, str] = {id(module): name for name, module in model.named_modules()}
         config = getattr(model, "config", None)
         self.two_stacks = bool(getattr(config, "is_encoder_decoder", False))
+        self.kv_heads = _kv_heads(config)
         self.reads_text = "input_ids" in inputs
         self.batch, self.length = _size(inputs)
         self.generates = _generates(model)
@@ -101,6 +102,15 @@ def _size(inputs: Mapping[str, Any]) -> tuple[int, int | None]:
             return int(given.shape[0]), int(given.shape[1])
     first = next((value for value in inputs.values() if isinstance(value, Tensor) and value.ndim), None)
     return (1, None) if first is None else (int(first.shape[0]), None)
+
+
+def _kv_heads(config: Any) -> int | None:
+    """Key-value heads by configuration; None where it does not say."""
+    for name in ("num_key_value_heads", "num_kv_heads"):
+        count = getattr(config, name, None)
+        if isinstance(count, int) and count > 0:
+            return count
+    return None
 
 
 def _generates(model: nn.Module) -> bool:

@@ -94,6 +94,7 @@ class Tape:
         self.found: list[tuple[nn.Module, Site]] = []
         self.ran: dict[int, nn.Module] = {}
         self.stack: list[nn.Module] = []
+        self.softmax_in: set[int] = set()
         self.notes: dict[str, None] = {}
         self.within = 0
         self._keep = {stream: Keep.of(flags) for stream, flags in (keep or {}).items()}
@@ -231,8 +232,10 @@ class Tape:
         query, key = call.query.detach(), call.key.detach()
         reduced = self._masks.reduce(call.mask, call.bias, call.causal, queries, keys, shape)
         # Copies: queries and keys are often views of one fused buffer, and a cache's buffer changes later.
-        q = queries.cut(query[self._row_of(query)], 1)
-        k = keys.cut(key[self._row_of(key)], 1)
+        q = queries.copy(query[self._row_of(query)], 1)
+        k = keys.copy(key[self._row_of(key)], 1)
+        if route == "functional":
+            k = _without_copies(k, self.structure.kv_heads)
         place = self._place(q)
         return QKSite(
             kind=self._stream_kind(module),
@@ -268,7 +271,7 @@ class Tape:
             return None
         left = len(self.unseen()) + 1
         memory.demand(4 * weights.numel() * left, torch.device("cpu"), "The weights of all layers")
-        cut = keys.cut(queries.cut(weights, 1), 2) if keys.positions is not None else queries.cut(weights, 1)
+        cut = keys.cut(queries.cut(weights, 1), 2)
         values = cut.to("cpu", torch.float32, copy=True).numpy()
         return DenseSite(
             kind=self._stream_kind(module),
@@ -317,6 +320,15 @@ class Tape:
 
 _EVERYTHING = Keep()
 _ROWS_OF_A_WINDOW = 4
+
+
+def _without_copies(k: Tensor, kv_heads: int | None) -> Tensor:
+    """Undo the repetition of key-value heads that some models do before they call SDPA."""
+    if kv_heads is None or kv_heads >= k.shape[0] or k.shape[0] % kv_heads:
+        return k
+    groups = k.view(kv_heads, -1, *k.shape[1:])
+    first = groups[:, :1]
+    return first[:, 0].clone() if bool((groups == first).all()) else k
 
 
 def _from_zeros(values: NDArray[np.float32]) -> Visibility:
