@@ -53,7 +53,8 @@ export function drawLines(
   context.lineWidth = view.width;
   context.lineCap = "butt";
   let slotSet = -1;
-  for (let i = data.from; i < data.to; i++) {
+  // The set is sorted strongest first; the strongest of a batch end up on top.
+  for (let i = data.to - 1; i >= data.from; i--) {
     const slot = lines.slot[i] as number;
     const key = lines.key[i] as number;
     const weight = lines.weight[i] as number;

@@ -48,7 +48,9 @@ export interface Columns {
   readonly lineRight: number;
   readonly indexWidth: number;
   readonly keyIndexWidth: number;
+  /** Room for a weight beside keys, and beside queries (none in narrow panes: the blocks stay). */
   readonly numberWidth: number;
+  readonly queryNumberWidth: number;
 }
 
 /** Places both columns: labels get what they need as long as a third of the width is left for the lines. */
@@ -60,18 +62,20 @@ export function layoutColumns(input: ColumnsInput): Columns {
     ? (height - 2 * COLUMN_PAD - SINK_RULE) / (rows + 1)
     : (height - 2 * COLUMN_PAD) / rows;
   const row = Math.min(ROW_MAX, Math.max(ROW_MIN, Math.floor(room)));
-  const narrow = width < 460;
+  const narrow = width < 560;
   const blockWidth = heads === 0 ? 0 : Math.max(2, Math.min(narrow ? 6 : 8, Math.floor(72 / heads)));
   const blocksWidth = Math.max(18, blockWidth * heads);
   const indexWidth = narrow ? 26 : INDEX;
   const numberWidth = NUMBER;
+  const queryNumberWidth = narrow ? 0 : NUMBER;
   const keyIndexWidth = input.keyIndex && !narrow ? INDEX : 0;
-  const fixed = 2 * EDGE + 4 * GAP + blocksWidth + indexWidth + numberWidth * 2 + keyIndexWidth;
-  const lines = Math.max(72, width * 0.3);
+  const fixed =
+    2 * EDGE + 4 * GAP + blocksWidth + indexWidth + numberWidth + queryNumberWidth + keyIndexWidth;
+  const lines = Math.max(72, width * (narrow ? 0.24 : 0.3));
   const labels = Math.max(2 * LABEL_MIN, width - fixed - lines);
   const wanted = [Math.max(LABEL_MIN, input.queryText), Math.max(LABEL_MIN, input.keyText)] as const;
   const [queryLabel, keyLabel] = share(labels, wanted[0], wanted[1]);
-  const queryWidth = indexWidth + numberWidth + queryLabel + GAP;
+  const queryWidth = indexWidth + queryNumberWidth + queryLabel + GAP;
   const queryBlocks = EDGE + queryWidth + GAP;
   const lineLeft = queryBlocks - 3;
   const keyWidth = keyLabel + GAP + numberWidth + keyIndexWidth;
@@ -94,6 +98,7 @@ export function layoutColumns(input: ColumnsInput): Columns {
     indexWidth,
     keyIndexWidth,
     numberWidth,
+    queryNumberWidth,
   };
 }
 

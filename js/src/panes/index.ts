@@ -2,9 +2,11 @@
 import type { CreatePane } from "../core/types";
 import type { View } from "../wire/schema.gen";
 import { createHeadPane } from "./head";
+import { createMatrixPane } from "./matrix";
+import { createTextPane } from "./text";
 
 export const panes: Readonly<Record<View, CreatePane>> = {
   head: createHeadPane,
-  matrix: createHeadPane,
-  text: createHeadPane,
+  matrix: createMatrixPane,
+  text: createTextPane,
 };

@@ -168,7 +168,7 @@ class HeadPane {
       height,
       row: columns.row,
       indexWidth: columns.indexWidth,
-      numberWidth: columns.numberWidth,
+      numberWidth: columns.queryNumberWidth,
     });
     this.keys.layout(tokens[1], {
       left: columns.keyLeft - 4,
@@ -387,10 +387,8 @@ class HeadPane {
         threshold,
       );
       if (count > 0) {
-        const heads = aim.rows.length > 1 ? " a head" : "";
-        parts.push(
-          `below ${limit}: ${formatCount(count)} lines hidden, ${formatShare(mass)} of the weight${heads}`,
-        );
+        const lines = count === 1 ? "1 line" : `${formatCount(count)} lines`;
+        parts.push(`${lines} below ${limit} hidden, ${formatShare(mass)} of the weight`);
       }
     } else if (aim.key === null && this.hiddenShare > 0) {
       parts.push(`lines below ${limit} hidden, ${formatShare(this.hiddenShare)} of the weight`);

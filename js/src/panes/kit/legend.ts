@@ -1,0 +1,69 @@
+// A legend: what the colours of a pane stand for, with the values at both ends.
+import type { Palette } from "../../core/types";
+import { drawHatchArea } from "../../draw/hatch";
+import { nanColour } from "../../draw/heatmap";
+import { drawRamp } from "../../draw/ramp";
+import { prepare } from "../../draw/surface";
+import { css, type Rgb } from "../../math/colour";
+import { scaleName, scaleTicks } from "../../math/scale";
+import type { Scale } from "../../wire/schema.gen";
+import { element, setText } from "./dom";
+
+const WIDTH = 140;
+const HEIGHT = 9;
+
+export interface LegendLook {
+  /** What the colours measure, such as "weight" or "mean of heads 0 and 1". */
+  readonly title: string;
+  readonly scale: Scale;
+  readonly colour: (position: number) => Rgb;
+  readonly masked: boolean;
+  readonly nan: boolean;
+  readonly note: string;
+}
+
+export class Legend {
+  readonly root: HTMLElement;
+  private readonly title = element("span", "ap-legend-title");
+  private readonly strip = element("canvas", "ap-legend-strip", { "aria-hidden": true });
+  private readonly ticks = element("span", "ap-legend-ticks");
+  private readonly hatch = element("canvas", "ap-legend-swatch", { "aria-hidden": true });
+  private readonly masked: HTMLElement;
+  private readonly nanSwatch = element("span", "ap-legend-swatch");
+  private readonly nan: HTMLElement;
+  private readonly note = element("span", "ap-legend-note");
+
+  constructor() {
+    const bar = element("span", "ap-legend-bar", {}, this.strip, this.ticks);
+    this.masked = element("span", "ap-legend-item", {}, this.hatch, "out of reach");
+    this.nan = element("span", "ap-legend-item", {}, this.nanSwatch, "not a number");
+    this.root = element("div", "ap-legend", {}, this.title, bar, this.masked, this.nan, this.note);
+    this.strip.style.width = `${WIDTH}px`;
+    this.strip.style.height = `${HEIGHT}px`;
+    this.ticks.style.width = `${WIDTH}px`;
+  }
+
+  update(look: LegendLook, theme: Palette, ratio: number): void {
+    setText(this.title, `${look.title}, ${scaleName(look.scale)}`);
+    const context = prepare(this.strip, WIDTH, HEIGHT, ratio);
+    if (context !== null) {
+      drawRamp(context, { colour: look.colour }, { width: WIDTH, height: HEIGHT }, theme);
+    }
+    const marks = scaleTicks(look.scale);
+    this.ticks.replaceChildren(
+      ...marks.map(({ position, label }, index) => {
+        const tick = element("span", "", {}, label);
+        tick.style.left = `${position * 100}%`;
+        const shift = index === 0 ? 0 : index === marks.length - 1 ? -100 : -50;
+        tick.style.transform = `translateX(${shift}%)`;
+        return tick;
+      }),
+    );
+    this.masked.hidden = !look.masked;
+    const hatch = prepare(this.hatch, 16, 11, ratio);
+    if (hatch !== null) drawHatchArea(hatch, null, { x: 0, y: 0, width: 16, height: 11 }, theme);
+    this.nan.hidden = !look.nan;
+    this.nanSwatch.style.background = css(nanColour(theme));
+    setText(this.note, look.note);
+  }
+}

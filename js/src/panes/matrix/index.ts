@@ -1,0 +1,355 @@
+// The matrix pane: queries x keys heat maps of the chosen heads, with zoom and pan down to the cell.
+import { effect } from "@preact/signals-core";
+import type { CreatePane, Explorer, Focus, LayerData, Pattern } from "../../core/types";
+import { formatWeight } from "../../math/format";
+import { widestLabel } from "../../math/labels";
+import { packPanels } from "../../math/panels";
+import {
+  cellCorner,
+  clampView,
+  type Frame,
+  fitMatrix,
+  panBy,
+  reveal,
+  type Viewport,
+  WHOLE,
+  zoomAt,
+  zoomMax,
+} from "../../math/viewport";
+import { isMasked } from "../../math/weights";
+import { element, onFrame, onResize, setText } from "../kit/dom";
+import { Legend } from "../kit/legend";
+import { readingOf } from "../kit/readings";
+import { labelOf } from "../kit/tokens";
+import { MatrixPanel, type PanelPlace } from "./panel";
+
+const MOST_PANELS = 4;
+const TITLE = 22;
+const GAP = 14;
+/** Cells at least this large have room for the letters of a token beside them. */
+const TOKEN_CELL = 12;
+const ZOOM_STEP = 1.6;
+
+export const createMatrixPane: CreatePane = (host, explorer) => {
+  const pane = new MatrixPane(host, explorer);
+  return { destroy: () => pane.destroy() };
+};
+
+class MatrixPane {
+  private readonly abort = new AbortController();
+  private readonly root = element("div", "ap-matrix");
+  private readonly readout = element("span", "ap-readout");
+  private readonly zoomOut = button("Zoom out", "−");
+  private readonly zoomReset = button("Whole matrix", "1×");
+  private readonly zoomIn = button("Zoom in", "+");
+  private readonly grid = element("div", "ap-panels");
+  private readonly legend = new Legend();
+  private readonly panels: MatrixPanel[] = [];
+  private readonly frameTask;
+  private readonly stops: (() => void)[] = [];
+  private viewport: Viewport = WHOLE;
+  private place: PanelPlace | null = null;
+  private record = "";
+  private dirty = { layout: true, cells: true };
+
+  constructor(
+    host: HTMLElement,
+    private readonly explorer: Explorer,
+  ) {
+    const { signal } = this.abort;
+    const zoom = element(
+      "div",
+      "ap-zoom",
+      { role: "group", "aria-label": "Zoom" },
+      this.zoomOut,
+      this.zoomReset,
+      this.zoomIn,
+    );
+    this.root.append(element("div", "ap-toolbar", {}, this.readout, zoom), this.grid, this.legend.root);
+    host.append(this.root);
+    this.zoomOut.addEventListener("click", () => this.zoomMiddle(1 / ZOOM_STEP), { signal });
+    this.zoomIn.addEventListener("click", () => this.zoomMiddle(ZOOM_STEP), { signal });
+    this.zoomReset.addEventListener("click", () => this.look(WHOLE), { signal });
+    this.frameTask = onFrame(() => this.work(), signal);
+    onResize(this.grid, () => this.redraw("layout"), signal);
+    this.follow(() => {
+      explorer.data.value;
+      this.redraw("layout");
+    });
+    this.follow(() => {
+      explorer.palette.value;
+      explorer.scale.value;
+      this.redraw("layout");
+    });
+    this.follow(() => {
+      explorer.focus.value;
+      explorer.exact.value;
+      this.redraw("focus");
+    });
+  }
+
+  destroy(): void {
+    this.abort.abort();
+    for (const stop of this.stops) stop();
+    this.root.remove();
+  }
+
+  private follow(run: () => void): void {
+    this.stops.push(effect(run));
+  }
+
+  private redraw(what: "layout" | "cells" | "focus"): void {
+    if (what !== "focus") this.dirty.cells = true;
+    if (what === "layout") this.dirty.layout = true;
+    this.frameTask.request();
+  }
+
+  private work(): boolean {
+    const data = this.explorer.data.peek();
+    if (data === null || this.grid.clientWidth === 0) return false;
+    const ratio = window.devicePixelRatio || 1;
+    const theme = this.explorer.palette.peek();
+    const scale = this.explorer.scale.peek();
+    if (this.dirty.layout) this.layout(data, ratio);
+    if (this.dirty.cells) {
+      for (const panel of this.panels) panel.draw(data, this.viewport, scale, theme, ratio);
+      this.describeZoom(data, ratio);
+    }
+    this.dirty = { layout: false, cells: false };
+    this.drawFocus(data, ratio);
+    this.root.dataset.drawn = "1";
+    return false;
+  }
+
+  private layout(data: LayerData, ratio: number): void {
+    const theme = this.explorer.palette.peek();
+    const shown = data.patterns.slice(0, MOST_PANELS);
+    while (this.panels.length > shown.length) this.panels.pop()?.root.remove();
+    while (this.panels.length < shown.length) this.addPanel();
+    const [first] = shown;
+    if (first === undefined) return;
+    const { columns, width, frame, left, top } = this.fit(data, first, shown.length);
+    this.place = {
+      width: Math.ceil(Math.min(width, frame.width + left + 4)),
+      height: Math.ceil(frame.height + top + 4),
+      left,
+      top,
+      frame,
+    };
+    this.grid.style.gridTemplateColumns = `repeat(${columns}, max-content)`;
+    if (data.record.record !== this.record) this.viewport = WHOLE;
+    this.record = data.record.record;
+    this.viewport = clampView(this.viewport, frame);
+    const { place } = this;
+    shown.forEach((pattern, index) => {
+      this.panels[index]?.show(pattern, place, theme, ratio);
+    });
+  }
+
+  /**
+   * The room for cells and labels. Tokens get room where cells are as large as their letters; else the axes carry
+   * positions, which need less.
+   */
+  private fit(data: LayerData, first: Pattern, count: number) {
+    const characters = (labels: readonly string[]) => widestLabel(labels, 10) * 6.7 + 16;
+    const left = Math.round(Math.max(36, characters(data.queryTokens.label)));
+    const top = Math.round(Math.max(24, characters(data.keyTokens.label)));
+    const words = this.pack(first, count, left, top);
+    const cell = Math.min(words.frame.cellWidth, words.frame.cellHeight) * this.viewport.zoom;
+    return cell >= TOKEN_CELL ? words : this.pack(first, count, Math.min(left, 52), 24);
+  }
+
+  private pack(first: Pattern, count: number, left: number, top: number) {
+    const { clientWidth, clientHeight } = this.grid;
+    const margin = { x: left + 4, y: top + TITLE + 4 };
+    const grid = packPanels(count, clientWidth, clientHeight, margin, GAP, first.keys / first.queries);
+    const frame = fitMatrix(
+      first.queries,
+      first.keys,
+      Math.max(40, grid.width - margin.x),
+      Math.max(40, grid.height - margin.y),
+    );
+    return { columns: grid.columns, width: grid.width, frame, left, top };
+  }
+
+  private addPanel(): void {
+    const panel = new MatrixPanel(
+      {
+        hover: (cell) => this.hover(cell),
+        hold: (cell) => this.hold(cell),
+        pan: (dx, dy) => this.place !== null && this.look(panBy(this.viewport, this.place.frame, dx, dy)),
+        zoom: (factor, x, y) =>
+          this.place !== null && this.look(zoomAt(this.viewport, this.place.frame, factor, x, y)),
+        key: (event) => this.onKey(event),
+        zoomed: () => this.viewport.zoom > 1,
+      },
+      this.abort.signal,
+    );
+    panel.viewport = () => this.viewport;
+    this.panels.push(panel);
+    this.grid.append(panel.root);
+  }
+
+  private look(viewport: Viewport): void {
+    if (this.place === null) return;
+    this.viewport = clampView(viewport, this.place.frame);
+    // The room for labels depends on the zoom.
+    this.redraw("layout");
+  }
+
+  private zoomMiddle(factor: number): void {
+    if (this.place === null) return;
+    const { frame } = this.place;
+    const cell = this.cell();
+    const at =
+      cell === null
+        ? { x: frame.width / 2, y: frame.height / 2 }
+        : cellCorner(this.viewport, frame, cell.query + 0.5, cell.key + 0.5);
+    const inside = at.x >= 0 && at.y >= 0 && at.x <= frame.width && at.y <= frame.height;
+    this.look(
+      zoomAt(this.viewport, frame, factor, inside ? at.x : frame.width / 2, inside ? at.y : frame.height / 2),
+    );
+  }
+
+  private hover(cell: { query: number; key: number } | null): void {
+    const now = this.explorer.hover.peek();
+    if (cell === null ? now === null : now?.query === cell.query && now.key === cell.key) return;
+    this.explorer.hover.value = cell;
+  }
+
+  private hold(cell: { query: number; key: number }): void {
+    const { query, key, locked } = this.explorer.selection.peek();
+    const same = locked && query === cell.query && key === cell.key;
+    this.explorer.hold(same ? null : cell);
+  }
+
+  /** The cell in focus, if all of it is known. */
+  private cell(): { query: number; key: number } | null {
+    const { query, key } = this.explorer.focus.peek();
+    return query === null || key === null ? null : { query, key };
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey || this.place === null) return;
+    const { frame } = this.place;
+    const moves: Readonly<Record<string, readonly [number, number]>> = {
+      ArrowUp: [-1, 0],
+      ArrowDown: [1, 0],
+      ArrowLeft: [0, -1],
+      ArrowRight: [0, 1],
+      PageUp: [-10, 0],
+      PageDown: [10, 0],
+      Home: [0, -frame.keys],
+      End: [0, frame.keys],
+    };
+    const move = moves[event.key];
+    if (move !== undefined) {
+      if (event.shiftKey)
+        this.look(panBy(this.viewport, frame, -40 * Math.sign(move[1]), -40 * Math.sign(move[0])));
+      else this.step(frame, move);
+    } else if (event.key === "+" || event.key === "=") this.zoomMiddle(ZOOM_STEP);
+    else if (event.key === "-") this.zoomMiddle(1 / ZOOM_STEP);
+    else if (event.key === "0") this.look(WHOLE);
+    else if (event.key === "Enter" || event.key === " ") {
+      const cell = this.cell();
+      if (cell !== null) this.hold(cell);
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  private step(frame: Frame, [down, right]: readonly [number, number]): void {
+    const focus = this.explorer.focus.peek();
+    const fresh = focus.query === null && focus.key === null;
+    const clamp = (at: number, count: number) => Math.min(count - 1, Math.max(0, at));
+    const query = fresh ? Math.floor(this.viewport.query) : clamp((focus.query ?? 0) + down, frame.queries);
+    const key = fresh ? Math.floor(this.viewport.key) : clamp((focus.key ?? 0) + right, frame.keys);
+    this.hover({ query, key });
+    this.look(reveal(this.viewport, frame, query, key));
+  }
+
+  private drawFocus(data: LayerData, ratio: number): void {
+    const theme = this.explorer.palette.peek();
+    const focus = inside(this.explorer.focus.peek(), data);
+    const axes = { queries: data.queryTokens.label, keys: data.keyTokens.label, ...focus };
+    const weights = this.weights(data, focus);
+    this.panels.forEach((panel, index) => {
+      panel.drawFocus(axes, this.viewport, theme, ratio);
+      const pattern = data.patterns[index];
+      if (pattern === undefined) return;
+      const size = `${pattern.queries} queries by ${pattern.keys} keys`;
+      panel.describe(`Head ${pattern.head}, ${size}${cellText(data, focus, weights[index])}`);
+    });
+    const cell =
+      focus.query === null || focus.key === null
+        ? null
+        : `“${labelOf(data.queryTokens, focus.query)}” → “${labelOf(data.keyTokens, focus.key)}”`;
+    const numbers = weights
+      .slice(0, MOST_PANELS)
+      .map((text, i) => `head ${data.patterns[i]?.head ?? ""} ${text}`);
+    const more = data.patterns.length > MOST_PANELS;
+    const heads = more ? `showing ${MOST_PANELS} of ${data.patterns.length} chosen heads` : "";
+    setText(
+      this.readout,
+      cell === null ? heads || "queries down, keys across" : `${cell}: ${numbers.join(", ")}`,
+    );
+  }
+
+  /** The weight of the cell in focus in each chosen head, written out; empty without a cell. */
+  private weights(data: LayerData, { query, key }: Focus): string[] {
+    if (query === null || key === null) return [];
+    const exact = this.explorer.exact.peek();
+    return data.patterns.slice(0, MOST_PANELS).map((pattern) => {
+      const { weights, error } = readingOf(data, pattern, query, exact);
+      const weight = weights[key] ?? Number.NaN;
+      return isMasked(weight) ? "out of reach" : formatWeight(weight, error);
+    });
+  }
+
+  private describeZoom(data: LayerData, ratio: number): void {
+    const theme = this.explorer.palette.peek();
+    const scale = this.explorer.scale.peek();
+    const pooled = this.panels.flatMap((panel) => panel.current ?? []);
+    const block = Math.max(1, ...pooled.map((one) => one.block));
+    const notes: string[] = [];
+    if (block > 1) notes.push(`a dot is the largest of ${block} × ${block} cells`);
+    const error = Math.max(0, ...data.patterns.map((pattern) => pattern.error));
+    if (error > 0) notes.push(`colours within ${formatWeight(error)}`);
+    this.legend.update(
+      {
+        title: "weight",
+        scale,
+        colour: (position) => theme.ramp(position),
+        masked: pooled.some((one) => one.masked),
+        nan: pooled.some((one) => one.nan),
+        note: notes.join(" · "),
+      },
+      theme,
+      ratio,
+    );
+    const most = this.place === null ? 1 : zoomMax(this.place.frame);
+    this.zoomOut.disabled = this.viewport.zoom <= 1;
+    this.zoomIn.disabled = this.viewport.zoom >= most - 1e-9;
+    setText(this.zoomReset, `${Number(this.viewport.zoom.toFixed(1))}×`);
+    this.root.classList.toggle("ap-zoomed", this.viewport.zoom > 1);
+  }
+}
+
+function button(name: string, text: string): HTMLButtonElement {
+  return element("button", "ap-button", { type: "button", "aria-label": name, title: name }, text);
+}
+
+/** The focus as far as it lies within the tokens. */
+function inside(focus: Focus, data: LayerData): Focus {
+  const within = (index: number | null, count: number) => (index !== null && index < count ? index : null);
+  return {
+    query: within(focus.query, data.queryTokens.label.length),
+    key: within(focus.key, data.keyTokens.label.length),
+  };
+}
+
+function cellText(data: LayerData, { query, key }: Focus, weight: string | undefined): string {
+  if (query === null || key === null || weight === undefined) return "";
+  const from = `query ${query} ${labelOf(data.queryTokens, query)}`;
+  return `. ${from}, key ${key} ${labelOf(data.keyTokens, key)}: ${weight}`;
+}
