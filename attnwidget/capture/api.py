@@ -162,23 +162,25 @@ def _finished(tape: Tape) -> tuple[Site, ...]:
 
 def _demand_complete(tape: Tape) -> None:
     structure, label = tape.structure, type(tape.structure.model).__name__
-    missing = tape.unseen()
+    lost = [module for module in tape.unseen() if id(module) in tape.softmax_in]
+    silent = [module for module in tape.unseen() if id(module) not in tape.softmax_in]
+    if lost:
+        raise CaptureError(
+            f"The attention of {len(lost)} modules of {label} could not be followed, "
+            f"the first is {structure.name(lost[0])} ({type(lost[0]).__name__}).",
+            "Pass the model's own attentions to AttentionRecord.from_attentions.",
+        )
     if not tape.found:
-        if not missing:
-            raise NoAttentionError(
-                f"{label} has no attention layers.",
-                "Use a model with attention; this one works in another way.",
-            )
-        raise CaptureError(
-            f"The attention of {type(missing[0]).__name__} in {label} could not be followed.",
-            "Pass the model's own attentions to AttentionRecord.from_attentions.",
+        what = (
+            "has no attention layers" if not silent else f"runs {type(silent[0]).__name__} without a softmax"
         )
-    if missing:
-        raise CaptureError(
-            f"The attention of {len(missing)} modules of {label} could not be followed, "
-            f"the first is {structure.name(missing[0])} ({type(missing[0]).__name__}).",
-            "Pass the model's own attentions to AttentionRecord.from_attentions.",
+        raise NoAttentionError(
+            f"{label} {what}: there are no weights to show.",
+            "Use a model with softmax attention over tokens.",
         )
+    if silent:
+        names = ", ".join(sorted({type(module).__name__ for module in silent}))
+        tape.notes[f"{len(silent)} modules run without a softmax and are not shown ({names})."] = None
     if structure.reads_text and not structure.two_stacks and structure.length is not None:
         for _, site in tape.found:
             expected = tape.kept(structure.length)

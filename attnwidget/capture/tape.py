@@ -304,8 +304,9 @@ class Tape:
         return self._streams_of(self._stream_kind(module))
 
     def _streams_of(self, kind: Kind) -> tuple[Keep, Keep]:
-        if not self.structure.two_stacks and len(self._keep) == 1:
-            (only,) = self._keep.values()
+        if not self.structure.two_stacks:
+            # One stack, whichever name it goes by.
+            only = next((keep for keep in self._keep.values() if keep.total is not None), _EVERYTHING)
             return only, only
         encoder, decoder = (self._keep.get(name) or _EVERYTHING for name in ("encoder", "decoder"))
         return (encoder if kind == "encoder" else decoder), (decoder if kind == "decoder" else encoder)
