@@ -230,7 +230,7 @@ def free_bytes(device: torch.device) -> int | None:
 
 
 def _room_of_process() -> int | None:
-    """What a limit set on this process's address space leaves; None without one."""
+    """Return what a limit on this process's address space leaves; None without one."""
     try:
         import resource
 

@@ -109,11 +109,11 @@ class Vocabulary:
 
     def names(self, ids: Sequence[int]) -> list[str | bytes | None]:
         """Return the vocabulary's own spelling of each id, None for ids that it does not have."""
-        if self.tokenizer is None:
-            return [None] * len(ids)
         return [self._name(index) for index in ids]
 
     def _name(self, token_id: int) -> str | bytes | None:
+        if self.tokenizer is None:
+            return None
         try:
             name = self.tokenizer.convert_ids_to_tokens(token_id)
         except (IndexError, KeyError, OverflowError, TypeError, ValueError):
@@ -171,23 +171,25 @@ class Vocabulary:
         return self._read_by_decoding(ids)
 
     def _read_by_decoding(self, ids: Sequence[int]) -> list[Piece]:
-        """Find what each further id adds to the decoded text, where the spelling is unknown."""
+        """Find what each further id adds to the decoded text, where the spelling is unknown.
+
+        An id that adds nothing, or an unfinished character, is held until one completes it.
+        """
         pieces: list[Piece] = []
         start = done = 0
         for index in range(len(ids)):
             before, now = self._decode(ids[start:done]), self._decode(ids[start : index + 1])
-            unfinished = (
-                now.endswith("\ufffd") and index + 1 - done < _LONGEST_CHARACTER and index + 1 < len(ids)
-            )
             new = now[len(before) :] if now.startswith(before) else self._decode(ids[done : index + 1])
-            if unfinished:
-                pieces.append(Piece("", index > done, b""))
+            full = index + 1 - done >= _LONGEST_CHARACTER or index + 1 == len(ids)
+            if not full and (not new or new.endswith("\ufffd")):
                 continue
-            if index > done:
-                pieces[done] = Piece(new, pieces[done].continued, new.encode("utf-8", "replace"))
-                pieces.append(Piece("", True, b""))
+            held = index - done
+            together = held > 0 and self._decode([ids[index]]).strip() != new.strip()
+            data = new.encode("utf-8", "replace")
+            if together:
+                pieces += [Piece(new, False, data), *[Piece("", True, b"")] * held]
             else:
-                pieces.append(Piece(new, False, new.encode("utf-8", "replace")))
+                pieces += [*[Piece("", False, b"")] * held, Piece(new, False, data)]
             start, done = done, index + 1
         return pieces
 
