@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +26,11 @@ TEXTS = st.text(
     ),
     max_size=40,
 )
+
+
+@cache
+def slow(tokenizer_class: type) -> Any:
+    return tokenizer_class()
 
 
 def tokens_of(kind: str, text: str, context: str | None = None) -> tuple[Token, ...]:
@@ -71,11 +79,9 @@ def test_ids_alone_give_the_text_back_where_the_tokenizer_loses_nothing(kind: st
 @pytest.mark.parametrize("tokenizer_class", [ByT5Tokenizer, CanineTokenizer])
 @given(text=st.text(st.sampled_from(" abé中🙂\n"), min_size=1, max_size=12))
 def test_slow_tokenizers_are_read_by_decoding(tokenizer_class: type, text: str) -> None:
-    tokens = encode_text(text, None, Vocabulary(tokenizer_class())).tokens
-    body = [
-        token for token in tokens if not token.special and not token.text.startswith(("\ue000", "\ue001"))
-    ]
-    assert "".join(token.text for token in body) == text
+    tokens = encode_text(text, None, Vocabulary(slow(tokenizer_class))).tokens
+    # Canine writes its begin and end as private characters that it does not call special.
+    assert "".join(token.text for token in tokens if not token.special).strip("\ue000\ue001") == text
 
 
 def test_a_byte_tokenizer_shows_each_character_once() -> None:
