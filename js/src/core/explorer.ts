@@ -112,7 +112,8 @@ export function createExplorer(
     shown = turn;
     batch(() => {
       if (failure.peek() !== null && next.record.record === record.peek()) failure.value = null;
-      data.value = next;
+      const now = data.peek();
+      if (now === null || !sameView(now, next)) data.value = next;
     });
   }
 
@@ -384,6 +385,17 @@ export function createExplorer(
       transport.destroy();
     },
   };
+}
+
+/** Whether two are made of the same parts, so that showing the one for the other would redraw for nothing. */
+function sameView(a: LayerData, b: LayerData): boolean {
+  return (
+    a.record === b.record &&
+    a.info === b.info &&
+    a.thumbnails === b.thumbnails &&
+    a.patterns.length === b.patterns.length &&
+    a.patterns.every((pattern, index) => pattern === b.patterns[index])
+  );
 }
 
 /** Calls back when the browser is idle; returns how to call it off. */

@@ -39,6 +39,15 @@ export class LocalState {
     }
   }
 
+  /** Sets several values as one message of the kernel does: all of them before anyone hears. */
+  setAll(values: Partial<State>): void {
+    const keys = (Object.keys(values) as StateKey[]).filter((key) => !same(this.#values[key], values[key]));
+    Object.assign(this.#values, values);
+    for (const listener of [...this.#listeners]) {
+      if (keys.includes(listener.key)) listener.call();
+    }
+  }
+
   store(): StateStore {
     return new LocalStore(this, this.#listeners);
   }
