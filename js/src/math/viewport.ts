@@ -50,6 +50,7 @@ export function zoomMax(frame: Frame): number {
 /** Keeps the view inside the matrix and the zoom in its bounds. */
 export function clampView(view: Viewport, frame: Frame): Viewport {
   const zoom = Math.min(zoomMax(frame), Math.max(1, view.zoom));
+  if (zoom === 1) return WHOLE;
   const keysSeen = frame.width / (frame.cellWidth * zoom);
   const queriesSeen = frame.height / (frame.cellHeight * zoom);
   return {
@@ -84,7 +85,7 @@ export function reveal(view: Viewport, frame: Frame, query: number, key: number)
   const keysSeen = frame.width / (frame.cellWidth * view.zoom);
   const queriesSeen = frame.height / (frame.cellHeight * view.zoom);
   const into = (at: number, start: number, seen: number) =>
-    at < start ? at : at + 1 > start + seen ? at + 1 - seen : start;
+    at < start || seen < 1 ? at : at + 1 > start + seen ? at + 1 - seen : start;
   return clampView(
     { zoom: view.zoom, key: into(key, view.key, keysSeen), query: into(query, view.query, queriesSeen) },
     frame,

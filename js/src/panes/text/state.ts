@@ -6,6 +6,9 @@ import type { Direction } from "../../wire/schema.gen";
 import { isSelf, readingOf } from "../kit/readings";
 import { labelOf } from "../kit/tokens";
 
+/** Weights below this one are not worth a number in the text. */
+const LEAST_NUMBER = 0.02;
+
 export type Side = "query" | "key";
 
 export interface Shading {
@@ -95,7 +98,7 @@ export function shade(
 /** The strongest tokens, strongest first, each with its number. */
 export function strongest(shading: Shading, count: number): Map<number, string> {
   const { values, error } = shading;
-  const top = topIndices(values, count).filter((index) => (values[index] as number) >= 0.005);
+  const top = topIndices(values, count).filter((index) => (values[index] as number) >= LEAST_NUMBER);
   return new Map(top.map((index) => [index, formatWeight(values[index] as number, error)]));
 }
 

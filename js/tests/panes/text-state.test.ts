@@ -1,0 +1,94 @@
+import { describe, expect, it } from "vitest";
+import {
+  headsName,
+  MASKED_CODE,
+  NAN_CODE,
+  STEPS,
+  shade,
+  shadeCode,
+  strongest,
+  subjectOf,
+} from "../../src/panes/text/state";
+import { MASKED } from "../../src/wire/schema.gen";
+import { crossData, selfData } from "./sample";
+
+describe("subjectOf", () => {
+  it("takes a token in the role that the direction asks for, where both streams are one", () => {
+    const data = selfData();
+    expect(subjectOf(data, { query: 2, key: null }, "from")).toEqual({ side: "query", index: 2 });
+    expect(subjectOf(data, { query: 2, key: null }, "to")).toEqual({ side: "key", index: 2 });
+    expect(subjectOf(data, { query: null, key: 1 }, "from")).toEqual({ side: "query", index: 1 });
+    expect(subjectOf(data, { query: 2, key: 1 }, "to")).toEqual({ side: "key", index: 1 });
+  });
+
+  it("keeps the role in cross attention", () => {
+    const data = crossData();
+    expect(subjectOf(data, { query: 1, key: null }, "to")).toEqual({ side: "query", index: 1 });
+    expect(subjectOf(data, { query: null, key: 2 }, "from")).toEqual({ side: "key", index: 2 });
+    expect(subjectOf(data, { query: 1, key: 2 }, "to")).toEqual({ side: "key", index: 2 });
+  });
+
+  it("is nothing for nothing, and for tokens that do not exist", () => {
+    expect(subjectOf(selfData(), { query: null, key: null }, "from")).toBeNull();
+    expect(subjectOf(selfData(), { query: 3, key: null }, "from")).toBeNull();
+  });
+});
+
+describe("shade", () => {
+  it("is the mean of the chosen heads' rows, masked where no head can reach", () => {
+    const { values, side, title } = shade(selfData(), { query: 1, key: null }, "from", []);
+    expect(side).toBe("key");
+    expect(values[0]).toBeCloseTo(0.375);
+    expect(values[1]).toBeCloseTo(0.5);
+    expect(values[2]).toBe(MASKED);
+    expect(title).toContain("cat");
+  });
+
+  it("turns around with the direction", () => {
+    const { values, side } = shade(selfData(), { query: 1, key: null }, "to", []);
+    expect(side).toBe("query");
+    expect(values[0]).toBe(MASKED);
+    expect(values[1]).toBeCloseTo(0.5);
+    expect(values[2]).toBeCloseTo(0.5);
+  });
+
+  it("without a focus is the mean over the queries in reach, and keeps the patterns' error", () => {
+    const { values, subject, error } = shade(
+      selfData({ error: 0.004 }),
+      { query: null, key: null },
+      "from",
+      [],
+    );
+    expect(subject).toBeNull();
+    expect(values[2]).toBeCloseTo((0.25 + 0.125) / 2);
+    expect(error).toBe(0.004);
+  });
+
+  it("tells the sink's mean share", () => {
+    const { note } = shade(selfData({ sinks: true }), { query: 1, key: null }, "from", []);
+    expect(note).toBe("sink .125");
+  });
+});
+
+it("strongest writes out numbers of some weight, strongest first", () => {
+  const shading = shade(selfData(), { query: 2, key: null }, "from", []);
+  expect([...strongest(shading, 2)]).toEqual([
+    [1, ".500"],
+    [0, ".250"],
+  ]);
+  const none = shade(selfData(), { query: 0, key: null }, "from", []);
+  expect([...strongest(none, 5).keys()]).toEqual([0]);
+});
+
+it("headsName says what is averaged", () => {
+  expect(headsName(selfData())).toBe("mean of heads 0 and 3");
+  expect(headsName(crossData())).toBe("head 1");
+});
+
+it("shadeCode keeps masked and missing apart from every weight", () => {
+  const linear = (value: number) => value;
+  expect(shadeCode(0, linear)).toBe(0);
+  expect(shadeCode(1, linear)).toBe(STEPS);
+  expect(shadeCode(MASKED, linear)).toBe(MASKED_CODE);
+  expect(shadeCode(Number.NaN, linear)).toBe(NAN_CODE);
+});
