@@ -26,7 +26,7 @@ export interface App {
 /** Widths, in CSS pixels, below which the layout changes; CSS container queries are not everywhere. */
 const WIDTHS: readonly (readonly [name: string, below: number])[] = [
   ["narrow", 620],
-  ["medium", 820],
+  ["medium", 860],
 ];
 
 function widthClass(width: number): string {

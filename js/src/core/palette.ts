@@ -29,7 +29,7 @@ function fromOklch(lightness: number, chroma: number, hue: number): Rgb {
 function rampColour(t: number, dark: boolean): Rgb {
   const arc = Math.sin(Math.PI * t) ** 0.8;
   if (dark) return fromOklch(0.235 + 0.695 * t, 0.03 + 0.1 * arc + 0.05 * t, 285 - 185 * t);
-  return fromOklch(0.985 - 0.695 * t, 0.008 + 0.1 * arc + 0.07 * t, 200 + 80 * t);
+  return fromOklch(0.99 - 0.7 * t, 0.004 + 0.1 * arc + 0.06 * t, 232 + 42 * t);
 }
 
 const STEPS = 256;

@@ -2,11 +2,13 @@
 import type { ExplorerApp } from "../core/explorer";
 import type { Prediction } from "../core/types";
 import { decimal, formatWeight } from "../math/format";
+import type { Tokens } from "../wire/schema.gen";
 import { el, follow, setText } from "./dom";
 import {
   type Bar,
   createReading,
   type HeadReading,
+  isRepeated,
   type Reading,
   speak,
   strongestLinks,
@@ -20,6 +22,14 @@ function token(label: string): HTMLElement {
   return el("bdi", { class: "aw-token", title: label }, label);
 }
 
+/** A token of a list; its position follows where several have its label. */
+function placed(tokens: Tokens, index: number): HTMLElement[] {
+  const label = token(tokenLabel(tokens, index));
+  return isRepeated(tokens, index)
+    ? [label, el("span", { class: "aw-row-position" }, String(index))]
+    : [label];
+}
+
 function bar(item: Bar, className = ""): HTMLElement {
   const fill = el("span", { class: "aw-fill" });
   fill.style.width = `${Math.max(0.6, Math.min(1, item.weight) * 100)}%`;
@@ -27,6 +37,7 @@ function bar(item: Bar, className = ""): HTMLElement {
     "li",
     { class: `aw-row ${className}`.trim(), "data-current": item.current },
     el("bdi", { class: "aw-row-name", title: item.label }, item.label),
+    el("span", { class: "aw-row-position" }, item.position === null ? "" : String(item.position)),
     el("span", { class: "aw-track" }, fill),
     el("span", { class: "aw-row-value" }, item.text),
   );
@@ -44,11 +55,16 @@ function headSection(reading: HeadReading, colour: string): HTMLElement {
 }
 
 function predictionSection(predictions: readonly Prediction[]): HTMLElement {
-  const rows = predictions
-    .slice(0, 3)
-    .map(({ label, prob }, index) =>
-      bar({ index, label: label === "" ? "∅" : label, weight: prob, text: decimal(prob, 2), current: false }),
-    );
+  const rows = predictions.slice(0, 3).map(({ label, prob }, index) =>
+    bar({
+      index,
+      label: label === "" ? "∅" : label,
+      position: null,
+      weight: prob,
+      text: decimal(prob, 2),
+      current: false,
+    }),
+  );
   return el(
     "section",
     { class: "aw-section aw-expects" },
@@ -83,9 +99,9 @@ function overview(app: ExplorerApp): HTMLElement[] {
       el(
         "li",
         { class: "aw-link" },
-        token(tokenLabel(now.queryTokens, query)),
+        ...placed(now.queryTokens, query),
         el("span", { class: "aw-arrow" }, "→"),
-        token(tokenLabel(now.keyTokens, key)),
+        ...placed(now.keyTokens, key),
         el("span", { class: "aw-row-value" }, formatWeight(weight, pattern.error)),
       ),
     );

@@ -58,7 +58,7 @@ function act(event: KeyboardEvent, app: ExplorerApp, actions: KeyActions): boole
   const { target, key } = event;
   if (key === "Escape") {
     if (actions.help.isOpen()) actions.help.close();
-    else if (isTyping(target)) (target as HTMLElement).blur();
+    else if (isTyping(target)) actions.root.focus({ preventScroll: true });
     else app.hold(null);
     app.hover.value = null;
     return true;

@@ -7,6 +7,8 @@ import type { Tokens } from "../wire/schema.gen";
 export interface Bar {
   readonly index: number;
   readonly label: string;
+  /** Position of the token where several have this label, else null. */
+  readonly position: number | null;
   readonly weight: number;
   readonly text: string;
   readonly current: boolean;
@@ -49,9 +51,19 @@ export function barCount(heads: number): number {
   return heads <= 4 ? 4 : 3;
 }
 
+/** Past the first bars of a head, weights below this are not listed. */
+const NEGLIGIBLE = 5e-4;
+const FIRST = 2;
+
 export function tokenLabel(tokens: Tokens, index: number): string {
   const label = tokens.label[index] ?? "";
   return label === "" ? "∅" : label;
+}
+
+/** Whether another token has the same label. */
+export function isRepeated(tokens: Tokens, index: number): boolean {
+  const label = tokens.label[index];
+  return label !== undefined && tokens.label.indexOf(label) !== tokens.label.lastIndexOf(label);
 }
 
 function inside(index: number | null, length: number): index is number {
@@ -108,10 +120,11 @@ function readHead(
   const tokens = byQuery ? data.keyTokens : data.queryTokens;
   const marked = byQuery ? key : null;
   const bars = topIndices(values, count)
-    .filter((index) => (values[index] as number) > 0)
+    .filter((index, rank) => (values[index] as number) > (rank < FIRST ? 0 : NEGLIGIBLE))
     .map((index) => ({
       index,
       label: tokenLabel(tokens, index),
+      position: isRepeated(tokens, index) ? index : null,
       weight: values[index] as number,
       text: formatWeight(values[index] as number, error),
       current: index === marked,
@@ -119,7 +132,14 @@ function readHead(
   const mass = row?.sink ?? Math.max(0, 1 - rowMass(values));
   const sink =
     byQuery && data.info.sinks && !Number.isNaN(mass)
-      ? { index: -1, label: "sink", weight: mass, text: formatWeight(mass, error), current: false }
+      ? {
+          index: -1,
+          label: "sink",
+          position: null,
+          weight: mass,
+          text: formatWeight(mass, error),
+          current: false,
+        }
       : null;
   const looks = byQuery ? "looks at" : "gets looked at from";
   return {
@@ -184,7 +204,10 @@ export function speak(reading: Reading): string {
   const subject = reading.other === null ? reading.token : `${reading.token} to ${reading.other}`;
   const heads = reading.heads.slice(0, 4).map((head) => {
     if (head.cell !== null) return `head ${head.head}: ${head.cell}`;
-    const bars = head.bars.slice(0, 3).map((bar) => `${bar.label} ${bar.text}`);
+    const bars = head.bars.slice(0, 3).map((bar) => {
+      const where = bar.position === null ? "" : ` at ${bar.position}`;
+      return `${bar.label}${where} ${bar.text}`;
+    });
     return `${head.title}: ${bars.length > 0 ? bars.join(", ") : (head.remark ?? "nothing")}`;
   });
   return `${subject}, ${reading.where}. ${heads.join(". ")}.`;

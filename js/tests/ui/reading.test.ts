@@ -1,0 +1,194 @@
+// What the inspector and the bars say.
+import { describe, expect, it } from "vitest";
+import { createPattern } from "../../src/core/pattern";
+import type { ExactRow, Focus, LayerData } from "../../src/core/types";
+import { createOpen, createSite, createTokens } from "../../src/entries/gallery/record";
+import { formatThreshold, nearestThreshold, THRESHOLDS } from "../../src/ui/controls";
+import { describeExactness, formatError } from "../../src/ui/footer";
+import { describeModel, describeSize, shortName } from "../../src/ui/header";
+import { createReading, ordinal, speak, strongestLinks } from "../../src/ui/reading";
+import { MASKED, type SiteInfo } from "../../src/wire/schema.gen";
+
+const WORDS = ["<s>", " the", " cat", " saw", " the"];
+const ROWS = [
+  [1, MASKED, MASKED, MASKED, MASKED],
+  [0.5, 0.5, MASKED, MASKED, MASKED],
+  [0.25, 0.25, 0.5, MASKED, MASKED],
+  [0.1, 0.2, 0.3, 0.4, MASKED],
+  [0.05, 0.6, 0.25, 0.1, 0],
+];
+
+function layer(values: number[][], more: Partial<SiteInfo["layers"][number]> = {}, error = 0): LayerData {
+  const site = createSite("decoder", 1, 2, more);
+  const tokens = createTokens(WORDS);
+  const record = createOpen("r", "owner/model", { decoder: tokens }, [site]);
+  return {
+    record,
+    site,
+    info: site.layers[0] as SiteInfo["layers"][number],
+    queryTokens: tokens,
+    keyTokens: tokens,
+    patterns: [createPattern(1, 5, 5, Float32Array.from(values.flat()), error)],
+    thumbnails: { heads: 2, size: [5, 5], pooled: 1, codes: () => new Uint8Array(25) },
+  };
+}
+
+function read(data: LayerData, focus: Focus, exact: ExactRow[] = [], held = false) {
+  return createReading({ data, focus, held, exact, predictions: [] });
+}
+
+describe("createReading", () => {
+  it("says nothing of nothing, nor of tokens that are not there", () => {
+    const none = read(layer(ROWS), { query: null, key: null });
+    expect([none.token, none.heads, speak(none)]).toEqual([null, [], ""]);
+    expect(read(layer(ROWS), { query: 9, key: null }).token).toBeNull();
+  });
+
+  it("lists the top keys of a query, with positions where labels repeat", () => {
+    const reading = read(layer(ROWS), { query: 4, key: null }, [], true);
+    expect([reading.token, reading.where]).toEqual(["the", "token 4 · held"]);
+    const [head] = reading.heads;
+    expect(head?.title).toBe("Layer 0, head 1 looks at");
+    expect(head?.bars.map(({ label, position, text }) => [label, position, text])).toEqual([
+      ["the", 1, ".600"],
+      ["cat", null, ".250"],
+      ["saw", null, ".100"],
+      ["⟨s⟩", null, ".050"],
+    ]);
+    expect(speak(reading)).toBe(
+      "the, token 4 · held. Layer 0, head 1 looks at: the at 1 .600, cat .250, saw .100.",
+    );
+  });
+
+  it("lists who looks at a key", () => {
+    const reading = read(layer(ROWS), { query: null, key: 2 });
+    expect(reading.where).toBe("token 2, as key");
+    expect(reading.heads[0]?.bars.map(({ index, weight }) => [index, Number(weight.toFixed(3))])).toEqual([
+      [2, 0.5],
+      [3, 0.3],
+      [4, 0.25],
+    ]);
+  });
+
+  it("gives weight, rank and score of a cell", () => {
+    const row: ExactRow = {
+      site: "decoder",
+      layer: 0,
+      head: 1,
+      query: 4,
+      weights: Float32Array.from(ROWS[4] as number[]),
+      scores: Float32Array.of(-3, 2.5, 1, 0, -9),
+      sink: 0,
+    };
+    const cell = (key: number, exact: ExactRow[]) =>
+      read(layer(ROWS, {}, 0.004), { query: 4, key }, exact).heads[0]?.cell;
+    expect(cell(2, [row])).toBe(".250 · 2nd of 5 · score 1.00");
+    expect(cell(0, [row])).toBe(".050 · 4th of 5 · score −3.00");
+    expect(cell(2, [])).toBe("≈.25 · about 2nd of 5");
+  });
+
+  it("tells masked and missing cells from zero", () => {
+    expect(read(layer(ROWS), { query: 1, key: 3 }).heads[0]?.cell).toBe("masked: out of reach");
+    const broken = ROWS.map((row) => [...row]);
+    (broken[3] as number[])[1] = Number.NaN;
+    const reading = read(layer(broken), { query: 3, key: 1 });
+    expect(reading.heads[0]?.cell).toMatch(/^NaN/);
+    expect(reading.heads[0]?.remark).toBe("NaN for 1 of 5 keys");
+    const blind = ROWS.map((row, query) => (query === 2 ? row.map(() => MASKED) : row));
+    expect(read(layer(blind), { query: 2, key: null }).heads[0]?.remark).toBe("no key in reach");
+  });
+
+  it("shows what a learned sink takes, and only where there is one", () => {
+    const halved = ROWS.map((row) => row.map((weight) => (weight > 0 ? weight / 2 : weight)));
+    expect(read(layer(halved, { sinks: true }), { query: 3, key: null }).heads[0]?.sink).toMatchObject({
+      label: "sink",
+      text: ".500",
+    });
+    expect(read(layer(halved), { query: 3, key: null }).heads[0]?.sink).toBeNull();
+  });
+
+  it("marks approximate numbers until the exact row is there", () => {
+    const bars = read(layer(ROWS, {}, 0.004), { query: 4, key: null }).heads[0]?.bars;
+    expect(bars?.every(({ text }) => text.startsWith("≈"))).toBe(true);
+  });
+
+  it("names the streams where they differ", () => {
+    const base = layer(ROWS);
+    const data = { ...base, site: { ...base.site, key_stream: "encoder" as const } };
+    expect(read(data, { query: 1, key: null }).where).toBe("decoder token 1");
+    expect(read(data, { query: 1, key: 3 }).where).toBe("decoder token 1 → encoder token 3");
+  });
+});
+
+describe("strongestLinks", () => {
+  it("leaves out special tokens, the token itself and the first one", () => {
+    const data = layer(ROWS);
+    const links = strongestLinks(data.patterns[0] as LayerData["patterns"][number], data, 9);
+    expect(links.map(({ query, key }) => [query, key])).toEqual([
+      [4, 1],
+      [3, 2],
+      [2, 1],
+    ]);
+  });
+});
+
+describe("claims", () => {
+  it("are no stronger than what is known", () => {
+    expect(describeExactness(layer(ROWS), "live")).toEqual({
+      strong: "exact",
+      text: ", from the kernel · recomputed output within 4e-7 of the model's",
+    });
+    expect(describeExactness(layer(ROWS), "fixture").text).toContain("no kernel");
+    expect(describeExactness(layer(ROWS, {}, 0.0039), "live").text).toContain("8 bits, within .004 (≈)");
+    const given = layer(ROWS, { route: "given", fidelity: null });
+    expect(describeExactness(given, "live").strong).toBe("as given");
+    const unchecked = layer(ROWS, { fidelity: null });
+    const data = { ...unchecked, record: { ...unchecked.record, fidelity: null } };
+    expect(describeExactness(data, "live").strong).toBe("unchecked");
+  });
+
+  it("errors in few characters", () => {
+    expect([0, 4.2e-7, 0.0039, 0.02].map(formatError)).toEqual(["0", "4e-7", ".004", ".02"]);
+  });
+
+  it("ordinals", () => {
+    expect([1, 2, 3, 4, 11, 12, 13, 21, 102, 111].map(ordinal)).toEqual([
+      "1st",
+      "2nd",
+      "3rd",
+      "4th",
+      "11th",
+      "12th",
+      "13th",
+      "21st",
+      "102nd",
+      "111th",
+    ]);
+  });
+});
+
+describe("the bars above", () => {
+  it("count layers and heads", () => {
+    expect(describeSize(createSite("decoder", 1, 1))).toBe("1 layer × 1 head");
+    const mixed = createSite("decoder", 2, 4);
+    (mixed.layers[0] as SiteInfo["layers"][number]).heads = 2;
+    expect(describeSize(mixed)).toBe("2 layers × up to 4 heads");
+  });
+  it("describe the model with what is known of it", () => {
+    const site = createSite("decoder", 2, 4, { kv_heads: 2 });
+    const open = createOpen("r", "owner/model", {}, [site]);
+    expect(describeModel(open, site)).toBe(
+      "owner/model\nGPT2LMHeadModel\n724,992 parameters\nfloat32 on cpu\n" +
+        "decoder attention: 2 layers × 4 heads, 2 key-value heads",
+    );
+    expect(["owner/model", "/path/to/model/", "gpt2"].map(shortName)).toEqual(["model", "model", "gpt2"]);
+  });
+  it("offer thresholds that grow, and find the nearest", () => {
+    expect([...THRESHOLDS].sort((a, b) => a - b)).toEqual(THRESHOLDS);
+    THRESHOLDS.forEach((value, index) => {
+      expect(nearestThreshold(value)).toBe(index);
+    });
+    expect(THRESHOLDS[nearestThreshold(0.024)]).toBe(0.02);
+    expect([0, 0.005, 0.02, 0.3].map(formatThreshold)).toEqual(["0", ".005", ".02", ".30"]);
+  });
+});
