@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ _POSITION_FIELDS = (
     "max_sequence_length",
     "seq_length",
 )
+WHOLE_LOGITS = 2**28
+"""Logits that a model may return in one piece: 1 GB in single precision."""
 _SANE_LENGTH = 10_000_000
 """Tokenizers without a limit of their own claim 10**30."""
 
@@ -164,19 +167,21 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def bytes_per_token(model: nn.Module) -> float:
-    """Estimate of what one more token costs a run, in bytes.
+def bytes_needed(model: nn.Module, tokens: int) -> int:
+    """Estimate what a run takes beside the model, in bytes.
 
     Parameters
     ----------
     model : torch.nn.Module
         The model.
+    tokens : int
+        Tokens of the run.
 
     Returns
     -------
-    float
-        The queries and keys that are kept in every layer, the widest activations of one layer and one row of
-        logits. An estimate: attention kernels and allocators take more.
+    int
+        The queries and keys that are kept of every layer, the widest activations of one layer, and the logits
+        as far as they are made in one piece. An estimate: attention kernels and allocators take more.
     """
     config = text_config(model)
     size = next((p.element_size() for p in model.parameters()), 4)
@@ -191,7 +196,13 @@ def bytes_per_token(model: nn.Module) -> float:
     width = count("head_dim", hidden / heads)
     kept = layers * (heads + count("num_key_value_heads", heads)) * width
     widest = 4 * hidden + 2 * count("intermediate_size", 4 * hidden)
-    return size * (kept + widest + count("vocab_size", 0))
+    logits = min(tokens * count("vocab_size", 0), WHOLE_LOGITS)
+    return int(size * (tokens * (kept + widest) + logits))
+
+
+def tokens_that_fit(model: nn.Module, free: int) -> int:
+    """Estimate how many tokens a run may have in so many free bytes, a fifth left to spare."""
+    return bisect_right(range(1, 10**7), 0.8 * free, key=lambda tokens: bytes_needed(model, tokens))
 
 
 def out_of_memory(model: nn.Module, tokens: int, free: int | None) -> OutOfMemoryError:
@@ -211,14 +222,14 @@ def out_of_memory(model: nn.Module, tokens: int, free: int | None) -> OutOfMemor
     OutOfMemoryError
         Says how many tokens were tried, about how much they need, and about how many would fit.
     """
-    each = bytes_per_token(model)
-    fits = None if free is None else int(0.8 * free / each)
+    fits = 0 if free is None else tokens_that_fit(model, free)
     advice = "Try a shorter prompt, or a smaller dtype such as bfloat16."
-    if fits is not None and 0 < fits < tokens:
+    if 0 < fits < tokens:
         advice = f"About {fits:,} tokens would fit; or use a smaller dtype such as bfloat16."
     room = "" if free is None else f" and {show_bytes(free)} were free"
     return OutOfMemoryError(
-        f"Memory ran out in a run of {tokens:,} tokens: it needs about {show_bytes(each * tokens)}{room}.",
+        f"Memory ran out in a run of {tokens:,} tokens: it needs about "
+        f"{show_bytes(bytes_needed(model, tokens))}{room}.",
         advice,
     )
 

@@ -36,6 +36,7 @@ _TOKENIZER_ARGUMENTS = {
     "use_fast",
 }
 _TOKENIZER_ONLY = {"use_fast"}
+_SMALL = 1000
 EMBEDDED_NAME = "attnwidget demo"
 _ELSEWHERE = "Pass the path of a folder, or leave the model out to use the one that comes with attnwidget."
 
@@ -236,7 +237,14 @@ def _load_tokenizer(name: str, arguments: Mapping[str, Any]) -> Any:
 
     passed = {key: value for key, value in arguments.items() if key in _TOKENIZER_ARGUMENTS}
     with _explained(name, "tokenizer"):
-        return AutoTokenizer.from_pretrained(name, **passed)
+        found = AutoTokenizer.from_pretrained(name, **passed)
+    # Without its files a tokenizer class still loads, with special tokens and nothing else.
+    if len(found) < _SMALL and not set(found.get_vocab().values()) - set(found.all_special_ids):
+        raise ModelLoadError(
+            f"{_short(name)} has no tokenizer: its vocabulary is empty.",
+            "Pass tokenizer=..., or give the prompt as token ids.",
+        )
+    return found
 
 
 # ---------------------------------------------------------------------- what went wrong

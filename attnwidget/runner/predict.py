@@ -12,14 +12,12 @@ from torch import Tensor, nn
 
 from attnwidget.errors import CaptureError
 from attnwidget.record import Predictions
-from attnwidget.runner.limits import text_config
+from attnwidget.runner.limits import WHOLE_LOGITS, text_config
 from attnwidget.runner.vocabulary import Vocabulary
 
 TOP = 10
 _BLOCK = 2**24
 """Logits handled at a time: 64 MB in single precision."""
-WHOLE = 2**28
-"""Logits that a model may return in one piece: 1 GB in single precision."""
 _AGREES = 2e-2
 
 
@@ -39,7 +37,7 @@ class LogitsTap:
         Logits that may be made in one piece.
     """
 
-    def __init__(self, model: nn.Module, tokens: int, whole: int = WHOLE) -> None:
+    def __init__(self, model: nn.Module, tokens: int, whole: int = WHOLE_LOGITS) -> None:
         self._config = text_config(model)
         self._head = _output_layer(model)
         rows = _rows(self._head)
