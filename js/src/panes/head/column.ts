@@ -175,7 +175,7 @@ export class TokenColumn {
     const number = element("span", "ap-number");
     const position = element("span", "ap-index", { "aria-hidden": true }, String(index));
     const label = element("bdi", "ap-label", {}, text);
-    const parts = this.side === "query" ? [position, number, label] : [label, number, position];
+    const parts = this.side === "query" ? [number, position, label] : [label, number, position];
     const button = element(
       "button",
       "ap-token",

@@ -8,12 +8,14 @@ import { css } from "../../math/colour";
 import { type Columns, layoutColumns, rowCentre, SINK_RULE } from "../../math/columns";
 import { formatCount, formatLimit, formatShare, formatWeight } from "../../math/format";
 import { widestLabel } from "../../math/labels";
-import { hiddenBelow, linesFromQuery, linesToKey, selectLines } from "../../math/lines";
+import { hiddenBelow, linesFromQuery, linesToKey, type Range, selectLines } from "../../math/lines";
 import { isMasked, isWeight, readColumn, topIndices } from "../../math/weights";
 import type { Tokens } from "../../wire/schema.gen";
 import { element, onFrame, onResize, setText } from "../kit/dom";
 import { isSelf, type RowReading, readingOf } from "../kit/readings";
+import { labelOf } from "../kit/tokens";
 import { type RowLook, TokenColumn } from "./column";
+import { type Hint, type HintPlace, Hints } from "./hints";
 import { LinePainter } from "./painter";
 
 /** Most lines that the pane draws at once; it says so when there are more. */
@@ -22,6 +24,8 @@ const MOST_FOCUS_LINES = 4_000;
 /** Labels longer than this are cut with an ellipsis; the tooltip has the whole. */
 const LABEL_UNITS = 18;
 const TOP_KEYS = 4;
+/** Tokens out of sight are pointed to from this weight on. */
+const LEAST_HINT = 0.05;
 
 /** What the pane is about right now. */
 interface Aim {
@@ -51,6 +55,7 @@ class HeadPane {
   private readonly note = element("div", "ap-note");
   private readonly sinkRow = element("div", "ap-sink");
   private readonly sinkNumber = element("span", "ap-number");
+  private readonly hints: Hints;
   private readonly queries: TokenColumn;
   private readonly keys: TokenColumn;
   private readonly all = new LinePainter({ width: 1.2, wide: 1_000 });
@@ -77,7 +82,18 @@ class HeadPane {
     this.queries = new TokenColumn("query", "Query tokens", handlers("query"), signal);
     this.keys = new TokenColumn("key", "Key tokens", handlers("key"), signal);
     this.sinkRow.append(element("span", "ap-label", {}, "sink"), this.sinkNumber);
-    this.body.append(this.base, this.marks, this.queries.scroller, this.keys.scroller, this.sinkRow);
+    this.hints = new Hints(
+      (which, index) => (which === "query" ? this.queries : this.keys).reveal(index),
+      signal,
+    );
+    this.body.append(
+      this.base,
+      this.marks,
+      this.queries.scroller,
+      this.keys.scroller,
+      this.sinkRow,
+      ...this.hints.elements,
+    );
     this.root.append(
       element("div", "ap-captions", {}, this.queryCaption, this.keyCaption),
       this.body,
@@ -95,6 +111,10 @@ class HeadPane {
       explorer.palette.value;
       explorer.threshold.value;
       this.redraw("base");
+    });
+    this.follow(() => {
+      explorer.selection.value;
+      this.revealHeld();
     });
     this.follow(() => {
       explorer.focus.value;
@@ -160,6 +180,7 @@ class HeadPane {
       sinks: data.info.sinks,
     });
     this.columns = columns;
+    const heldSeen = this.heldInSight();
     const top = this.keyTop(data, columns);
     this.queries.layout(tokens[0], {
       left: 0,
@@ -187,11 +208,32 @@ class HeadPane {
     this.sinkRow.style.left = `${columns.keyLeft}px`;
     this.sinkRow.style.width = `${columns.keyWidth}px`;
     this.sinkRow.style.height = `${columns.row}px`;
-    this.queryCaption.style.width = `${columns.queryBlocks - 8}px`;
-    const keyRoom = width - columns.keyBlocks;
-    this.keyCaption.style.width = `${keyRoom}px`;
-    setText(this.queryCaption, columns.queryBlocks < 170 ? "query" : "query: this token looks …");
-    setText(this.keyCaption, keyRoom < 150 ? "key" : "… at this token: key");
+    this.queryCaption.style.minWidth = `${columns.queryBlocks - 8}px`;
+    this.keyCaption.style.minWidth = `${width - columns.keyBlocks}px`;
+    const short = width < 360;
+    setText(this.queryCaption, short ? "query" : "query: this token looks …");
+    setText(this.keyCaption, short ? "key" : "… at this token: key");
+    const lines = columns.lineRight - columns.lineLeft - 8;
+    this.hints.place(
+      side(columns, "query", this.queries.height, 0, lines),
+      side(columns, "key", this.keys.height, top, lines),
+    );
+    if (fresh || heldSeen) this.revealHeld();
+  }
+
+  /** What is held may lie out of sight: at the start, and when it was set from elsewhere. */
+  private revealHeld(): void {
+    const { query, key, locked } = this.explorer.selection.peek();
+    if (!locked) return;
+    if (query !== null && query < this.queries.count) this.queries.reveal(query);
+    if (key !== null && key < this.keys.count) this.keys.reveal(key);
+  }
+
+  private heldInSight(): boolean {
+    const { query, key, locked } = this.explorer.selection.peek();
+    const within = (index: number | null, { start, end }: Range) =>
+      index !== null && index >= start && index < end;
+    return locked && (within(query, this.queries.inSight()) || within(key, this.keys.inSight()));
   }
 
   private keyTop(data: LayerData, columns: Columns): number {
@@ -370,11 +412,33 @@ class HeadPane {
       box: index === aim.key ? "focus" : self && aim.key === null && index === aim.query ? "echo" : null,
       pressed: held.locked && held.key === index,
     }));
+    this.renderHints(data, aim, best, (slot) => errors[slot] ?? 0);
     const sinks = aim.rows.map((row) => row.sink ?? 0);
     const slot = topIndices(sinks, 1)[0];
     const text =
       !data.info.sinks || slot === undefined ? "" : formatWeight(sinks[slot] ?? 0, errors[slot] ?? 0);
     setText(this.sinkNumber, text);
+  }
+
+  /** Points to the strongest token above and below what is in sight. */
+  private renderHints(data: LayerData, aim: Aim, best: Strongest, error: (slot: number) => number): void {
+    const other = aim.query !== null ? "key" : "query";
+    const column = other === "key" ? this.keys : this.queries;
+    const tokens = other === "key" ? data.keyTokens : data.queryTokens;
+    const sight = column.inSight();
+    const strongestIn = (start: number, end: number): Hint | null => {
+      let found = -1;
+      for (let index = start; index < end; index++) {
+        const weight = best.weights[index] ?? -1;
+        if (weight >= LEAST_HINT && (found < 0 || weight > (best.weights[found] as number))) found = index;
+      }
+      if (found < 0) return null;
+      const number = formatWeight(best.weights[found] as number, error(best.slot[found] as number));
+      return { index: found, label: labelOf(tokens, found), number };
+    };
+    const above = strongestIn(0, sight.start);
+    const below = strongestIn(sight.end, best.weights.length);
+    this.hints.show(other, above, below);
   }
 
   /** Says what is left out and how sure the numbers are. */
@@ -434,6 +498,18 @@ class HeadPane {
   }
 }
 
+/** Where the hints of one column go: into the lines, beside the column's upper and lower end. */
+function side(
+  columns: Columns,
+  which: "query" | "key",
+  height: number,
+  top: number,
+  most: number,
+): HintPlace {
+  const edge = which === "query" ? columns.lineLeft : columns.width - columns.lineRight;
+  return { edge: edge + 4, top: top + 3, bottom: columns.height - top - height + 3, most };
+}
+
 function withSink(weights: Float32Array, sink: number): Float32Array {
   const row = new Float32Array(weights.length + 1);
   row.set(weights);
@@ -441,12 +517,14 @@ function withSink(weights: Float32Array, sink: number): Float32Array {
   return row;
 }
 
+interface Strongest {
+  readonly weights: Float32Array;
+  readonly slot: Uint8Array;
+  readonly nan: Uint8Array;
+}
+
 /** Largest weight over the heads at each position, and which head has it. */
-function strongest(rows: readonly Float32Array[]): {
-  weights: Float32Array;
-  slot: Uint8Array;
-  nan: Uint8Array;
-} {
+function strongest(rows: readonly Float32Array[]): Strongest {
   const length = rows[0]?.length ?? 0;
   const weights = new Float32Array(length).fill(-1);
   const slot = new Uint8Array(length);

@@ -173,8 +173,10 @@ class TextPane {
     const { colours } = this;
     if (colours !== null && colours.palette === palette && colours.head === head) return colours;
     const paper = parseColour(palette.bg) ?? (palette.dark ? [0, 0, 0] : [255, 255, 255]);
+    // The ramp has its own lightness; only its weak end is led back to the page.
+    const lift = head === null ? 5 : 1;
     const at = (position: number): Rgb =>
-      head === null ? palette.ramp(position) : mix(paper, palette.head(head), position);
+      mix(paper, head === null ? palette.ramp(position) : palette.head(head), Math.min(1, position * lift));
     const table = Array.from({ length: STEPS + 1 }, (_, step) => {
       const background = at(step / STEPS);
       return { background: css(background), ink: css(inkOn(background)) };
