@@ -22,7 +22,11 @@ function numbers(text: string | null): number[] | null {
   return text === null ? null : text.split(",").filter(Boolean).map(Number);
 }
 
-/** State that the address asks for: ?view=, theme=, layer=, heads=0,1, hold=7 or 7,2, direction=, scale=, height=. */
+/**
+ * State that the address asks for: ?view=, theme=, layer=, heads=0,1, hold=7 or 7,2, direction=, scale=, height=.
+ *
+ * Beside it: case= (one case), width= (CSS pixels), delay= (ms a reply takes), copies= (explorers), views= (of each).
+ */
 function stateFrom(query: URLSearchParams): Partial<State> {
   const state: Record<string, unknown> = {};
   for (const key of ["view", "theme", "site", "direction", "scale", "prompt"]) {
@@ -43,11 +47,15 @@ function stateFrom(query: URLSearchParams): Partial<State> {
   return state;
 }
 
-function mount(host: HTMLElement, item: GalleryCase, query: URLSearchParams): Shown {
+/** `views` views of one explorer: they share the traits. */
+function mount(host: HTMLElement, item: GalleryCase, query: URLSearchParams, views: number): Shown[] {
   const state = new LocalState(defaultState({ ...item.state, ...stateFrom(query) }));
   const answer = item.record === null ? nothing : createAnswer(item.record);
   const delay = Number(query.get("delay") ?? 0);
-  return { app: createApp(host, new FixtureTransport(state, answer, { delay })), state };
+  return Array.from({ length: views }, () => ({
+    app: createApp(host, new FixtureTransport(state, answer, { delay })),
+    state,
+  }));
 }
 
 function start(): void {
@@ -57,6 +65,7 @@ function start(): void {
   document.body.classList.toggle("dark", query.get("theme") === "dark");
   const cases = createCases();
   const wanted = query.get("case");
+  const many = (name: string) => Number(query.get(name) ?? 1);
   const shown: Shown[] = [];
   for (const item of cases.filter(({ name }) => wanted === null || name === wanted)) {
     if (wanted === null) {
@@ -71,7 +80,7 @@ function start(): void {
     const width = query.get("width");
     if (width !== null) host.style.width = `${width}px`;
     page.append(host);
-    for (let copy = 0; copy < Number(query.get("copies") ?? 1); copy++) shown.push(mount(host, item, query));
+    for (let copy = 0; copy < many("copies"); copy++) shown.push(...mount(host, item, query, many("views")));
   }
   Object.assign(window, { gallery: shown, galleryCases: cases.map(({ name }) => name) });
 }

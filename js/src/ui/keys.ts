@@ -16,7 +16,22 @@ export const KEYS: readonly (readonly [keys: string, meaning: string])[] = [
 ];
 
 /** Combinations of Ctrl or Cmd that would act on the host's cell rather than on what is focused here. */
-const KEPT = new Set(["enter", "a", "c", "d", "v", "x", "y", "z", "m", "backspace", "delete"]);
+const KEPT = new Set([
+  "control",
+  "meta",
+  "shift",
+  "enter",
+  "a",
+  "c",
+  "d",
+  "v",
+  "x",
+  "y",
+  "z",
+  "m",
+  "backspace",
+  "delete",
+]);
 
 /**
  * Whether the host may see a key that was pressed inside the widget.
@@ -103,6 +118,11 @@ export function listenForKeys(app: ExplorerApp, actions: KeyActions, abort: Abor
   );
 }
 
+/** What has the focus inside `root`, or `root` itself; works in a shadow tree too. */
+function focused(root: Element | null): Element | null {
+  return root?.matches(":focus") ? root : (root?.querySelector(":focus") ?? null);
+}
+
 export interface Help {
   readonly element: HTMLElement;
   isOpen(): boolean;
@@ -132,7 +152,7 @@ export function createHelp(titleId: string, abort: AbortSignal): Help {
         help.close();
         return;
       }
-      before = element.closest(".attnwidget")?.querySelector(":focus") ?? null;
+      before = focused(element.closest(".attnwidget"));
       element.hidden = false;
       close.focus();
     },
