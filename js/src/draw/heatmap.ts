@@ -11,7 +11,7 @@ import { drawHatchArea } from "./hatch";
 
 const LEVELS = 512;
 /** Cells at least this large carry their weight as a number. */
-export const NUMBER_CELL = 38;
+const NUMBER_CELL = 38;
 const GRID_CELL = 9;
 
 /** The colour of weights that are not numbers: far from every colour of the ramps. */

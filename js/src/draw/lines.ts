@@ -1,8 +1,8 @@
 // Lines from queries to keys, in the colours of their heads, as opaque as their weight.
 import type { Palette } from "../core/types";
 import { css } from "../math/colour";
-import { rowCentre } from "../math/columns";
-import { addCurve, towards } from "../math/curve";
+import { addCurve } from "../math/curve";
+import { keyEnd, type LineGeometry, queryEnd, slotOffset } from "../math/hit";
 import type { LineSet } from "../math/lines";
 
 export interface LinesData {
@@ -14,18 +14,7 @@ export interface LinesData {
   readonly heads: readonly number[];
 }
 
-export interface LinesView {
-  readonly left: number;
-  readonly right: number;
-  readonly row: number;
-  /** Heights of what is in sight of each column, from the top of the canvas. */
-  readonly height: number;
-  readonly keyTop: number;
-  readonly queryScroll: number;
-  readonly keyScroll: number;
-  /** Middle of the sink's row, which stays in sight; key positions past the last one go there. */
-  readonly sinkY: number;
-  readonly keys: number;
+export interface LinesView extends LineGeometry {
   /** Multiplies the weight. */
   readonly strength: number;
   /** Least opacity of a line that is drawn. */
@@ -33,12 +22,6 @@ export interface LinesView {
   readonly width: number;
   /** The key whose lines keep their full strength while the others step back; null for none. */
   readonly only: number | null;
-}
-
-/** Vertical distance between the lines of neighbouring slots. */
-export function slotOffset(slot: number, slots: number, row: number): number {
-  const step = slots < 2 ? 0 : Math.min(2, (row - 6) / (slots - 1));
-  return (slot - (slots - 1) / 2) * step;
 }
 
 export function drawLines(
@@ -65,13 +48,10 @@ export function drawLines(
     }
     const faded = view.only === null || view.only === key ? 1 : 0.3;
     context.globalAlpha = Math.min(1, Math.max(view.floor, weight * view.strength)) * faded;
-    const queryY = towards(rowCentre(lines.query[i] as number, view.row, view.queryScroll), 0, view.height);
-    const keyY =
-      key >= view.keys
-        ? view.sinkY
-        : towards(view.keyTop + rowCentre(key, view.row, view.keyScroll), view.keyTop, view.height);
     context.beginPath();
-    addCurve(context, view.left, queryY + offset, view.right, keyY + offset);
+    const from = queryEnd(view, lines.query[i] as number) + offset;
+    const to = keyEnd(view, key) + offset;
+    addCurve(context, view.left, from, view.right, to);
     context.stroke();
   }
   context.globalAlpha = 1;

@@ -121,12 +121,6 @@ export function rowCentre(index: number, row: number, scroll: number): number {
   return COLUMN_PAD + (index + 0.5) * row - scroll;
 }
 
-/** The row at a height, or null beside the rows. */
-export function rowAt(y: number, row: number, scroll: number, count: number): number | null {
-  const index = Math.floor((y + scroll - COLUMN_PAD) / row);
-  return index >= 0 && index < count ? index : null;
-}
-
 /** Rows in sight, with `extra` more on both sides. */
 export function rowsInSight(scroll: number, height: number, row: number, count: number, extra = 0): Range {
   const start = Math.floor((scroll - COLUMN_PAD) / row) - extra;

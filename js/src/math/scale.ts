@@ -14,14 +14,6 @@ export function toScale(weight: number, scale: Scale): number {
   return w;
 }
 
-/** The weight at a position of the colour scale; undoes `toScale` above the floor. */
-export function fromScale(position: number, scale: Scale): number {
-  const t = Math.min(1, Math.max(0, position));
-  if (scale === "sqrt") return t * t;
-  if (scale === "log") return 10 ** ((t - 1) * DECADES);
-  return t;
-}
-
 export interface Tick {
   readonly position: number;
   readonly label: string;

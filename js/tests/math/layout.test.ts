@@ -5,7 +5,6 @@ import {
   layoutColumns,
   ROW_MAX,
   ROW_MIN,
-  rowAt,
   rowCentre,
   rowsInSight,
   scrollTo,
@@ -62,19 +61,6 @@ describe("layoutColumns", () => {
 });
 
 describe("rows", () => {
-  it("are found again at their middle", () => {
-    const random = randomFrom(9);
-    for (let i = 0; i < 500; i++) {
-      const count = integer(random, 1, 500);
-      const index = integer(random, 0, count - 1);
-      const row = integer(random, ROW_MIN, ROW_MAX);
-      const scroll = random() * 1000;
-      expect(rowAt(rowCentre(index, row, scroll), row, scroll, count)).toBe(index);
-    }
-    expect(rowAt(0, 20, 0, 5)).toBeNull();
-    expect(rowAt(6 + 5 * 20, 20, 0, 5)).toBeNull();
-  });
-
   it("in sight are exactly those that overlap the window", () => {
     const random = randomFrom(10);
     for (let i = 0; i < 300; i++) {

@@ -165,6 +165,8 @@ export class TokenColumn {
     setAttribute(row.button, "data-tone", look.tone);
     setAttribute(row.button, "aria-pressed", look.pressed ? "true" : "false");
     setText(row.number, look.number);
+    const weight = look.number === "" ? "" : `, weight ${look.number}`;
+    setAttribute(row.button, "aria-label", `${this.side} ${index}: ${labelOf(tokens, index)}${weight}`);
     row.number.style.setProperty("--swatch", look.swatch ?? "transparent");
     setAttribute(row.number, "data-swatch", look.swatch === null ? null : "");
     row.button.tabIndex = index === this.current ? 0 : -1;
@@ -183,7 +185,6 @@ export class TokenColumn {
         type: "button",
         "data-index": index,
         title: tokenTitle(tokens, index),
-        "aria-label": `${this.side} ${index}: ${text}`,
       },
       ...parts,
     );

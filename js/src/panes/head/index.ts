@@ -1,14 +1,22 @@
 // The head pane: queries on the left, keys on the right, one line per weight in the colour of its head.
 import { effect } from "@preact/signals-core";
-import type { CreatePane, ExactRow, Explorer, LayerData } from "../../core/types";
+import type { CreatePane, ExactRow, Explorer, Focus, LayerData } from "../../core/types";
 import { drawBlocks } from "../../draw/blocks";
 import type { LinesView } from "../../draw/lines";
 import { prepare } from "../../draw/surface";
 import { css } from "../../math/colour";
 import { type Columns, layoutColumns, rowCentre, SINK_RULE } from "../../math/columns";
 import { formatCount, formatLimit, formatShare, formatWeight } from "../../math/format";
+import { lineAt } from "../../math/hit";
 import { widestLabel } from "../../math/labels";
-import { hiddenBelow, linesFromQuery, linesToKey, type Range, selectLines } from "../../math/lines";
+import {
+  hiddenBelow,
+  type LineSet,
+  linesFromQuery,
+  linesToKey,
+  type Range,
+  selectLines,
+} from "../../math/lines";
 import { isMasked, isWeight, readColumn, topIndices } from "../../math/weights";
 import type { Tokens } from "../../wire/schema.gen";
 import { element, onFrame, onResize, setText } from "../kit/dom";
@@ -24,6 +32,8 @@ const MOST_FOCUS_LINES = 4_000;
 /** Labels longer than this are cut with an ellipsis; the tooltip has the whole. */
 const LABEL_UNITS = 18;
 const TOP_KEYS = 4;
+/** Pixels between the pointer and a line that it stands for. */
+const LINE_SLACK = 3;
 /** Tokens out of sight are pointed to from this weight on. */
 const LEAST_HINT = 0.05;
 
@@ -64,6 +74,11 @@ class HeadPane {
   private readonly stops: (() => void)[] = [];
   private columns: Columns | null = null;
   private record = "";
+  private allLines: LineSet | null = null;
+  /** Lines of what is held, for the pointer. */
+  private heldLines: LineSet | null = null;
+  /** The line under the pointer. */
+  private line: Focus | null = null;
   private dirty = { layout: true, base: true, marks: true };
   private hiddenShare = 0;
   private linesFound = 0;
@@ -102,6 +117,9 @@ class HeadPane {
     host.append(this.root);
     this.frame = onFrame(() => this.work(), signal);
     onResize(this.body, () => this.redraw("layout"), signal);
+    this.body.addEventListener("pointermove", (event) => this.onMove(event), { signal });
+    this.body.addEventListener("pointerleave", () => this.leaveLine(), { signal });
+    this.body.addEventListener("click", (event) => this.onClick(event), { signal });
     this.body.addEventListener("wheel", (event) => this.onWheel(event), { signal, passive: false });
     this.follow(() => {
       explorer.data.value;
@@ -154,8 +172,9 @@ class HeadPane {
     if (base) this.startAll(data, columns, ratio);
     if (marks) this.startMarks(data, columns, ratio);
     const moreFocused = this.focused.step();
-    const moreAll = !(marks && moreFocused) && this.all.step();
-    const more = moreFocused || moreAll || (marks && moreFocused);
+    // A new focus shows before the rest of the other lines.
+    const moreAll = (marks && moreFocused) || this.all.step();
+    const more = moreFocused || moreAll;
     this.root.dataset.drawn = more ? "0" : "1";
     return more;
   }
@@ -281,6 +300,7 @@ class HeadPane {
       sinks: data.info.sinks,
     });
     this.hiddenShare = hidden;
+    this.allLines = lines;
     this.linesFound = lines.found;
     const heads = data.patterns.map((pattern) => pattern.head);
     this.all.start(context, lines, heads, this.lineView(data, columns, 0.75, 0.03), theme, ratio);
@@ -296,16 +316,18 @@ class HeadPane {
     const threshold = this.explorer.threshold.peek();
     const view = this.lineView(data, columns, 1, 0.06);
     this.focused.stop();
+    let shown: LineSet | null = null;
     this.base.classList.toggle("ap-faded", aim.query !== null || aim.key !== null);
     if (aim.query !== null) {
       const rows = aim.rows.map((row) => (row.sink === null ? row.weights : withSink(row.weights, row.sink)));
-      const lines = linesFromQuery(rows, aim.query, threshold, MOST_FOCUS_LINES);
-      this.focused.start(context, lines, heads, { ...view, only: aim.key }, theme, ratio);
+      shown = linesFromQuery(rows, aim.query, threshold, MOST_FOCUS_LINES);
+      this.focused.start(context, shown, heads, { ...view, only: aim.key }, theme, ratio);
     } else if (aim.key !== null) {
-      const lines = linesToKey(aim.columns, aim.key, threshold, MOST_FOCUS_LINES);
+      shown = linesToKey(aim.columns, aim.key, threshold, MOST_FOCUS_LINES);
       const left = columns.queryBlocks + columns.blockWidth * heads.length + 3;
-      this.focused.start(context, lines, heads, { ...view, left }, theme, ratio);
+      this.focused.start(context, shown, heads, { ...view, left }, theme, ratio);
     }
+    if (this.line === null) this.heldLines = shown;
     this.drawMarks(context, data, columns, aim, heads);
     this.renderRows(data, aim);
     this.describe(data, aim, threshold);
@@ -484,6 +506,46 @@ class HeadPane {
   private heldQuery(): number | null {
     const { query, locked } = this.explorer.selection.peek();
     return locked ? query : null;
+  }
+
+  /** Between the columns, the line under the pointer stands for its cell; while a token is held, only its lines do. */
+  private onMove(event: PointerEvent): void {
+    if (event.target !== this.body) {
+      this.line = null;
+      return;
+    }
+    const cell = this.lineUnder(event);
+    if (cell === null) this.leaveLine();
+    else {
+      const same = this.line?.query === cell.query && this.line.key === cell.key;
+      this.line = cell;
+      if (!same) this.explorer.hover.value = cell;
+    }
+  }
+
+  private leaveLine(): void {
+    if (this.line === null) return;
+    this.line = null;
+    this.explorer.hover.value = null;
+  }
+
+  private onClick(event: MouseEvent): void {
+    if (event.target !== this.body) return;
+    const cell = this.lineUnder(event);
+    if (cell !== null) this.explorer.hold(cell);
+  }
+
+  private lineUnder(event: MouseEvent): Focus | null {
+    const data = this.explorer.data.peek();
+    if (data === null || this.columns === null) return null;
+    const held = this.explorer.selection.peek().locked;
+    const lines = held ? this.heldLines : this.allLines;
+    if (lines === null) return null;
+    const geometry = this.lineView(data, this.columns, 1, 0);
+    const at = lineAt(lines, geometry, data.patterns.length, event.offsetX, event.offsetY, LINE_SLACK);
+    if (at === null) return null;
+    const key = lines.key[at] as number;
+    return { query: lines.query[at] as number, key: key < geometry.keys ? key : null };
   }
 
   /** Between the columns the wheel moves both. */

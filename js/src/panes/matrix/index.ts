@@ -288,10 +288,12 @@ class MatrixPane {
       .slice(0, MOST_PANELS)
       .map((text, i) => `head ${data.patterns[i]?.head ?? ""} ${text}`);
     const more = data.patterns.length > MOST_PANELS;
-    const heads = more ? `showing ${MOST_PANELS} of ${data.patterns.length} chosen heads` : "";
+    const heads = more ? `showing ${MOST_PANELS} of ${data.patterns.length} chosen heads · ` : "";
     setText(
       this.readout,
-      cell === null ? heads || "queries down, keys across" : `${cell}: ${numbers.join(", ")}`,
+      cell === null
+        ? `${heads}queries down, keys across · + and − zoom, drag to move`
+        : `${cell}: ${numbers.join(", ")}`,
     );
   }
 
