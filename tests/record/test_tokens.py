@@ -1,0 +1,63 @@
+"""Tokens: labels in which nothing is invisible, vocabulary pieces, refusals."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attnwidget.errors import InputError
+from attnwidget.record import Token, text_tokens, visible_label
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        (" cat", "cat"),
+        ("cat", "cat"),
+        (" ", "␣"),
+        ("   ", "␣␣␣"),
+        ("\n", "↵"),
+        (" \n", "␣↵"),
+        ("\n\n", "↵↵"),
+        ("\t", "⇥"),
+        ("  cat", "␣␣cat"),
+        ("cat ", "cat␣"),
+        ("two words", "two words"),
+        ("", "∅"),
+        ("猫", "猫"),
+        ("👩‍🚀", "👩‍🚀"),
+        ("</script>", "</script>"),
+    ],
+)
+def test_labels(text: str, label: str) -> None:
+    assert visible_label(text) == label
+
+
+@given(st.text(alphabet=" \n\t\rab猫é"))
+def test_a_label_never_begins_or_ends_invisibly(text: str) -> None:
+    label = visible_label(text)
+    assert label == label.strip()
+    assert label
+    assert not set(label) & set("\n\t\r")
+    assert [c for c in label if c in "ab猫é"] == [c for c in text if c in "ab猫é"]
+
+
+def test_vocabulary_pieces_become_text() -> None:
+    tokens = text_tokens(["[CLS]", "Ġcat", "▁cat", "##s", "Ċ", "<|bos|>", "<s>", "a[0]"])
+    assert [t.text for t in tokens] == ["[CLS]", " cat", " cat", "##s", "\n", "<|bos|>", "<s>", "a[0]"]
+    assert [t.label for t in tokens] == ["[CLS]", "cat", "cat", "##s", "↵", "<|bos|>", "<s>", "a[0]"]
+    assert [t.special for t in tokens] == [True, False, False, False, False, True, True, False]
+    assert all(t.id is None for t in tokens)
+
+
+def test_tokens_pass_through() -> None:
+    token = Token(id=5, text=" x", label="x", segment=1, start=0, end=2)
+    assert text_tokens([token]) == (token,)
+
+
+def test_what_is_no_token_is_named() -> None:
+    with pytest.raises(InputError, match="Token 1 is of type int"):
+        text_tokens(["a", 7])
+    with pytest.raises(InputError, match="one string"):
+        text_tokens("the cat")
