@@ -13,11 +13,13 @@ from playwright.sync_api import Locator, Page, sync_playwright
 
 from tests.e2e.harness.browser import ARGUMENTS
 from tests.e2e.harness.chromium import find
+from tests.gallery import embedded
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "js" / "dist" / "gallery.html"
 
 CASES = (
+    "embedded",
     "default",
     "cjk",
     "one-head",
@@ -37,11 +39,12 @@ VIEWS = ("head", "matrix", "text")
 
 
 def build() -> Path:
-    """Build the gallery page and return where it lies."""
+    """Build the gallery page, with the embedded model's own record, and return where it lies."""
     npm = shutil.which("npm")
     if npm is None or not (ROOT / "js" / "node_modules").exists():
         raise RuntimeError("The gallery needs Node and the front end's packages. Run `npm ci` in js/.")
     subprocess.run([npm, "run", "--silent", "gallery"], cwd=ROOT / "js", check=True, capture_output=True)
+    embedded.write(PAGE.with_name("embedded.js"))
     return PAGE
 
 

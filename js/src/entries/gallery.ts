@@ -5,7 +5,7 @@ import { WireError } from "../transport/errors";
 import type { Answer } from "../transport/fixture";
 import { FixtureTransport, LocalState } from "../transport/fixture";
 import type { State } from "../wire/schema.gen";
-import { createCases, defaultState, type GalleryCase } from "./gallery/cases";
+import { createCases, defaultState, type EmbeddedRecord, type GalleryCase } from "./gallery/cases";
 import { createAnswer } from "./gallery/record";
 
 /** What the tests reach for: they play the kernel's part through `state`. */
@@ -63,7 +63,8 @@ function start(): void {
   const page = document.getElementById("gallery");
   if (page === null) throw new Error("The page has no #gallery.");
   document.body.classList.toggle("dark", query.get("theme") === "dark");
-  const cases = createCases();
+  const { embeddedRecord } = window as unknown as { embeddedRecord?: EmbeddedRecord };
+  const cases = createCases(embeddedRecord);
   const wanted = query.get("case");
   const many = (name: string) => Number(query.get(name) ?? 1);
   const shown: Shown[] = [];

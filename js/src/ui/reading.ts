@@ -51,7 +51,8 @@ export function barCount(heads: number): number {
   return heads <= 4 ? 4 : 3;
 }
 
-/** Past the first bars of a head, weights below this are not listed. */
+/** Weights at and below this are not listed; behind the first two bars of a head, nor is what shows as .000. */
+const NOTHING = 1e-6;
 const NEGLIGIBLE = 5e-4;
 const FIRST = 2;
 
@@ -120,7 +121,7 @@ function readHead(
   const tokens = byQuery ? data.keyTokens : data.queryTokens;
   const marked = byQuery ? key : null;
   const bars = topIndices(values, count)
-    .filter((index, rank) => (values[index] as number) > (rank < FIRST ? 0 : NEGLIGIBLE))
+    .filter((index, rank) => (values[index] as number) > (rank < FIRST ? NOTHING : NEGLIGIBLE))
     .map((index) => ({
       index,
       label: tokenLabel(tokens, index),

@@ -307,6 +307,43 @@ function crossRecord(): RecordSpec {
   return { open, matrix, companded: false, predictions: [] };
 }
 
+/** The embedded model's record, as the tests' Python writes it beside the page. */
+export interface EmbeddedRecord {
+  readonly open: OpenMeta;
+  readonly prompt: string;
+  readonly layer: number;
+  readonly heads: number[];
+  readonly selection: State["selection"];
+  /** Base64 of little-endian float32, [queries, keys], by "layer.head". */
+  readonly matrices: Readonly<Record<string, { weights: string; scores: string }>>;
+  readonly predictions: RecordSpec["predictions"];
+}
+
+function decode(base64: string): Float32Array {
+  return new Float32Array(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)).buffer);
+}
+
+function embeddedRecord(from: EmbeddedRecord): RecordSpec {
+  const tokens = from.open.streams.decoder?.label.length ?? 0;
+  const matrix = remembered((_, layer, head) => {
+    const stored = from.matrices[`${layer}.${head}`];
+    if (stored === undefined) throw new RangeError(`The embedded record has no head ${layer}.${head}.`);
+    return {
+      queries: tokens,
+      keys: tokens,
+      weights: decode(stored.weights),
+      scores: decode(stored.scores),
+    };
+  });
+  return { open: from.open, matrix, companded: false, predictions: from.predictions };
+}
+
+function embeddedCases(from: EmbeddedRecord | undefined): readonly GalleryCase[] {
+  if (from === undefined) return [];
+  const { prompt, layer, heads, selection } = from;
+  return [one("embedded", "The embedded model", embeddedRecord(from), { prompt, layer, heads, selection })];
+}
+
 function one(
   name: string,
   title: string,
@@ -316,8 +353,8 @@ function one(
   return { name, title, record, state: { record_id: record?.open.record ?? "", ...state } };
 }
 
-/** All cases, in the order in which the gallery shows them. */
-export function createCases(): readonly GalleryCase[] {
+/** All cases, in the order in which the gallery shows them; that of the embedded model where its record is there. */
+export function createCases(embedded?: EmbeddedRecord): readonly GalleryCase[] {
   const spread = (matrix: Matrix) => {
     // A head that overflowed: one query without numbers, one cell without.
     matrix.weights.fill(Number.NaN, 6 * matrix.keys, 6 * matrix.keys + 7);
@@ -325,6 +362,7 @@ export function createCases(): readonly GalleryCase[] {
   };
   const long = manyTokens(200);
   return [
+    ...embeddedCases(embedded),
     one("default", "Default prompt", CAT_RECORD, CAT_STATE),
     one(
       "cjk",
