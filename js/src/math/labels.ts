@@ -21,3 +21,10 @@ export function widestLabel(labels: readonly string[], most: number): number {
   }
   return widest;
 }
+
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
+
+/** The label for use inside a sentence: one that runs from right to left is kept from turning what stands around it. */
+export function isolate(label: string): string {
+  return RIGHT_TO_LEFT.test(label) ? `\u2068${label}\u2069` : label;
+}

@@ -10,7 +10,7 @@ import {
   scrollTo,
 } from "../../src/math/columns";
 import { addCurve, curveY, towards } from "../../src/math/curve";
-import { labelUnits, widestLabel } from "../../src/math/labels";
+import { isolate, labelUnits, widestLabel } from "../../src/math/labels";
 import { packPanels } from "../../src/math/panels";
 import { integer, randomFrom } from "./random";
 
@@ -149,6 +149,12 @@ describe("labels", () => {
     expect(labelUnits("e\u0301")).toBe(1);
     expect(labelUnits("🙂")).toBe(2);
     expect(labelUnits("")).toBe(0);
+  });
+
+  it("isolate keeps labels from right to left apart, and others as they are", () => {
+    expect(isolate("cat")).toBe("cat");
+    expect(isolate("中国")).toBe("中国");
+    expect(isolate("القط")).toBe("\u2068القط\u2069");
   });
 
   it("widest is at most what is asked for", () => {

@@ -3,6 +3,7 @@ import {
   headsName,
   MASKED_CODE,
   NAN_CODE,
+  roomy,
   STEPS,
   shade,
   shadeCode,
@@ -78,6 +79,16 @@ it("strongest writes out numbers of some weight, strongest first", () => {
   ]);
   const none = shade(selfData(), { query: 0, key: null }, "from", []);
   expect([...strongest(none, 5).keys()]).toEqual([0]);
+});
+
+it("roomy leaves out numbers that would run into a stronger one's", () => {
+  const numbers = new Map([
+    [4, ".5"],
+    [3, ".3"],
+    [7, ".1"],
+    [8, ".05"],
+  ]);
+  expect([...roomy(numbers, ["", "", "", "，", "国", "", "", "meowed", "barked"]).keys()]).toEqual([4, 7, 8]);
 });
 
 it("headsName says what is averaged", () => {

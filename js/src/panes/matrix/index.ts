@@ -2,7 +2,7 @@
 import { effect } from "@preact/signals-core";
 import type { CreatePane, Explorer, Focus, LayerData, Pattern } from "../../core/types";
 import { formatWeight } from "../../math/format";
-import { widestLabel } from "../../math/labels";
+import { isolate, widestLabel } from "../../math/labels";
 import { packPanels } from "../../math/panels";
 import {
   cellCorner,
@@ -283,7 +283,7 @@ class MatrixPane {
     const cell =
       focus.query === null || focus.key === null
         ? null
-        : `“${labelOf(data.queryTokens, focus.query)}” → “${labelOf(data.keyTokens, focus.key)}”`;
+        : `“${isolate(labelOf(data.queryTokens, focus.query))}” → “${isolate(labelOf(data.keyTokens, focus.key))}”`;
     const numbers = weights
       .slice(0, MOST_PANELS)
       .map((text, i) => `head ${data.patterns[i]?.head ?? ""} ${text}`);

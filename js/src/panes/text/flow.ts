@@ -206,8 +206,12 @@ function makeToken(tokens: Tokens, index: number): HTMLElement {
   });
   const body = visibleBody(tokens, index);
   span.textContent = body;
-  if (tokens.special[index]) span.classList.add("ap-special");
-  else if (body !== (tokens.text[index] ?? "").trim()) span.classList.add("ap-sign");
+  if (tokens.special[index]) {
+    span.classList.add("ap-special");
+    // Its own direction, so that the name of a marker does not decide that of the text.
+    span.dir = "ltr";
+  }
+  if (!tokens.special[index] && body !== (tokens.text[index] ?? "").trim()) span.classList.add("ap-sign");
   return span;
 }
 

@@ -1,8 +1,10 @@
 // The text pane: the prompt as running text, coloured by what the token in focus looks at, or by what looks at it.
 import { effect } from "@preact/signals-core";
 import type { CreatePane, Explorer, LayerData, Palette } from "../../core/types";
+import { nanColour } from "../../draw/heatmap";
 import { css, inkOn, mix, parseColour, type Rgb } from "../../math/colour";
 import { formatWeight } from "../../math/format";
+import { isolate } from "../../math/labels";
 import { toScale } from "../../math/scale";
 import { isMasked } from "../../math/weights";
 import { element, onFrame, onResize, setText } from "../kit/dom";
@@ -10,7 +12,18 @@ import { Legend } from "../kit/legend";
 import { isSelf } from "../kit/readings";
 import { labelOf } from "../kit/tokens";
 import { type Shade, TokenFlow } from "./flow";
-import { headsName, PLAIN_CODE, type Shading, type Side, STEPS, shade, shadeCode, strongest } from "./state";
+import {
+  headsName,
+  NAN_CODE,
+  PLAIN_CODE,
+  roomy,
+  type Shading,
+  type Side,
+  STEPS,
+  shade,
+  shadeCode,
+  strongest,
+} from "./state";
 
 /** Tokens whose weight is written out. */
 const TOP = 5;
@@ -142,11 +155,14 @@ class TextPane {
   private write(data: LayerData, shading: Shading): void {
     const self = isSelf(data);
     const top = strongest(shading, TOP);
-    const none = new Map<number, string>();
-    this.queryFlow.label(self || shading.side === "query" ? top : none);
-    if (!self) this.keyFlow.label(shading.side === "key" ? top : none);
     const tokens = shading.side === "query" ? data.queryTokens : data.keyTokens;
-    const words = [...top].map(([index, number]) => `${labelOf(tokens, index)} ${number}`).join(", ");
+    const none = new Map<number, string>();
+    const numbers = roomy(top, tokens.label);
+    this.queryFlow.label(self || shading.side === "query" ? numbers : none);
+    if (!self) this.keyFlow.label(shading.side === "key" ? numbers : none);
+    const words = [...top]
+      .map(([index, number]) => `${isolate(labelOf(tokens, index))} ${number}`)
+      .join(", ");
     setText(this.readout, words === "" ? shading.title : `${shading.title}: ${words}`);
     this.readout.title = this.readout.textContent ?? "";
     const colours = this.coloursFor(data);
@@ -177,10 +193,12 @@ class TextPane {
     const lift = head === null ? 5 : 1;
     const at = (position: number): Rgb =>
       mix(paper, head === null ? palette.ramp(position) : palette.head(head), Math.min(1, position * lift));
-    const table = Array.from({ length: STEPS + 1 }, (_, step) => {
+    const table: Shade[] = Array.from({ length: STEPS + 1 }, (_, step) => {
       const background = at(step / STEPS);
       return { background: css(background), ink: css(inkOn(background)) };
     });
+    const nan = nanColour(palette);
+    table[NAN_CODE] = { background: css(nan), ink: css(inkOn(nan)) };
     const made = { palette, head, at, table };
     this.colours = made;
     return made;

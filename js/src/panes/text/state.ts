@@ -1,6 +1,7 @@
 // What the text pane shows, worked out from the focus: which token it is about, and the value of every other one.
 import type { ExactRow, Focus, LayerData } from "../../core/types";
 import { formatCount, formatList, formatWeight } from "../../math/format";
+import { isolate, labelUnits } from "../../math/labels";
 import { isMasked, meanReceived, meanRows, readColumn, topIndices } from "../../math/weights";
 import type { Direction } from "../../wire/schema.gen";
 import { isSelf, readingOf } from "../kit/readings";
@@ -8,6 +9,8 @@ import { labelOf } from "../kit/tokens";
 
 /** Weights below this one are not worth a number in the text. */
 const LEAST_NUMBER = 0.02;
+/** Tokens of fewer characters are narrower than their number. */
+const SHORT_LABEL = 3;
 
 export type Side = "query" | "key";
 
@@ -81,7 +84,7 @@ export function shade(
       side: "key",
       values: meanRows(rows.map((row) => row.weights)),
       error,
-      title: `what “${labelOf(data.queryTokens, subject.index)}” looks at`,
+      title: `what “${isolate(labelOf(data.queryTokens, subject.index))}” looks at`,
       note: data.info.sinks ? `sink ${formatWeight(sink, error)}` : "",
     };
   }
@@ -90,7 +93,7 @@ export function shade(
     side: "query",
     values: meanRows(data.patterns.map((pattern) => readColumn(pattern, subject.index))),
     error: worst,
-    title: `what looks at “${labelOf(data.keyTokens, subject.index)}”`,
+    title: `what looks at “${isolate(labelOf(data.keyTokens, subject.index))}”`,
     note: "",
   };
 }
@@ -100,6 +103,17 @@ export function strongest(shading: Shading, count: number): Map<number, string> 
   const { values, error } = shading;
   const top = topIndices(values, count).filter((index) => (values[index] as number) >= LEAST_NUMBER);
   return new Map(top.map((index) => [index, formatWeight(values[index] as number, error)]));
+}
+
+/** Those numbers that find room under their tokens: of two short neighbours only the stronger gets one. */
+export function roomy(numbers: ReadonlyMap<number, string>, labels: readonly string[]): Map<number, string> {
+  const kept = new Map<number, string>();
+  const short = (index: number) => labelUnits(labels[index] ?? "") < SHORT_LABEL;
+  for (const [index, number] of numbers) {
+    const crowded = [index - 1, index + 1].some((other) => kept.has(other) && (short(index) || short(other)));
+    if (!crowded) kept.set(index, number);
+  }
+  return kept;
 }
 
 /** Shade steps; the last codes are not weights. */
