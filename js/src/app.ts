@@ -122,7 +122,8 @@ export function createApp(host: HTMLElement, transport: Transport): App {
   });
   const measure = () => {
     attached.value = root.isConnected;
-    root.dataset.width = widthClass(root.clientWidth);
+    // A hidden notebook has no width; the layout stays as it was.
+    if (root.clientWidth > 0) root.dataset.width = widthClass(root.clientWidth);
   };
   measure();
   onResize(root, measure, abort);

@@ -38,7 +38,14 @@ def main() -> None:
     with Gallery(scale=2) as gallery:
         for theme in THEMES:
             if arguments.readme:
-                shoot(gallery, folder / f"explorer-{theme}.png", "embedded", theme=theme, width=1000)
+                shoot(
+                    gallery,
+                    folder / f"explorer-{theme}.png",
+                    "embedded",
+                    theme=theme,
+                    heads="0,2",
+                    width=1000,
+                )
                 continue
             for case in CASES:
                 for view in VIEWS if case != "empty" else VIEWS[:1]:

@@ -93,12 +93,15 @@ export function createExplorer(
           "The kernel has not answered yet. It is busy, or gone; if it is gone, run the cell again.";
       }
     }, patience);
+    let gaveUp = false;
     try {
-      const value = await promise;
-      silent.value = null;
-      return value;
+      return await promise;
+    } catch (error) {
+      gaveUp = isAbort(error);
+      throw error;
     } finally {
       clearInterval(timer);
+      if (!gaveUp) silent.value = null;
     }
   }
 
@@ -297,6 +300,9 @@ export function createExplorer(
 
   const running = computed(() => starting.value || status.value.phase === "running");
 
+  let forRun = new AbortController();
+  onRelease(() => forRun.abort());
+
   function run(prompt: string, context: string): void {
     if (running.peek()) return;
     batch(() => {
@@ -304,8 +310,9 @@ export function createExplorer(
       dismissed.value = null;
       starting.value = true;
     });
-    transport
-      .request("run", context === "" ? { prompt } : { prompt, context }, { signal: abort })
+    forRun = new AbortController();
+    const args = context === "" ? { prompt } : { prompt, context };
+    patiently(transport.request("run", args, { signal: forRun.signal }))
       .catch((reason) => {
         // The status trait tells of a run that failed or was cancelled; here only what it cannot know.
         const cancelled = toErrorInfo(reason).code === "cancelled";
@@ -314,6 +321,16 @@ export function createExplorer(
       .finally(() => {
         starting.value = false;
       });
+  }
+
+  /** Stops the run, whoever started it; one that the kernel has not begun is not waited for any more. */
+  function cancel(): void {
+    if (status.peek().phase === "running") {
+      transport.request("cancel", {}, { signal: abort }).catch(report);
+    } else {
+      forRun.abort();
+      silent.value = null;
+    }
   }
 
   function chooseLayer(step: number): void {
@@ -359,9 +376,7 @@ export function createExplorer(
       return notes.find((note) => note.layer === inLayer && note.head === head) ?? null;
     },
     run,
-    cancel() {
-      transport.request("cancel", {}, { signal: abort }).catch(report);
-    },
+    cancel,
     dismissError() {
       dismissed.value = error.peek();
     },

@@ -221,7 +221,7 @@ export interface Link {
 }
 
 /** Cells looked at when the strongest links of a head are sought; longer patterns are not searched. */
-const MAX_SEARCH = 600_000;
+const MAX_SEARCH = 300_000;
 
 /** The strongest links of one head that do not end at a special token or at the token itself; at most one per query. */
 export function strongestLinks(pattern: Pattern, data: LayerData, count: number): readonly Link[] {

@@ -370,11 +370,28 @@ describe("runs and steps", () => {
     await answerAll(transport);
     app.run("hello", "second");
     expect(transport.of("run")[0]?.args).toEqual({ prompt: "hello", context: "second" });
+    transport.kernel.set("status", { ...IDLE, phase: "running" });
     app.cancel();
     expect(transport.of("cancel").map(({ args }) => args)).toEqual([{}]);
     transport.of("run")[0]?.fail(new WireError({ code: "cancelled", what: "Cancelled.", todo: "" }));
+    transport.kernel.set("status", IDLE);
     await settle();
     expect([app.error.value, app.running.value]).toEqual([null, false]);
+  });
+
+  it("a run that the kernel never began can be given up", async () => {
+    const { transport, app } = setUp({}, "live", 1000);
+    await answerAll(transport);
+    app.run("hello", "");
+    vi.advanceTimersByTime(1500);
+    expect(app.silent.value).toMatch(/not answered/);
+    const asked = transport.of("run")[0];
+    app.cancel();
+    await settle();
+    expect(asked?.signal?.aborted).toBe(true);
+    expect([app.running.value, app.silent.value, app.error.value]).toEqual([false, null, null]);
+    app.run("again", "");
+    expect(transport.of("run").map(({ args }) => args)).toEqual([{ prompt: "again" }]);
   });
 
   it("steps stop at the ends", async () => {
