@@ -29,6 +29,7 @@ CASES = (
     "nan",
     "sinks",
     "tokens200",
+    "tokens512",
     "cross",
     "given",
     "error",

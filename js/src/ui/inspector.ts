@@ -1,6 +1,6 @@
 // Beside the pane: the numbers of what is in focus.
 import type { ExplorerApp } from "../core/explorer";
-import type { Prediction } from "../core/types";
+import type { Pattern, Prediction } from "../core/types";
 import { decimal, formatWeight } from "../math/format";
 import type { Tokens } from "../wire/schema.gen";
 import { el, follow, setText } from "./dom";
@@ -9,6 +9,8 @@ import {
   createReading,
   type HeadReading,
   isRepeated,
+  type Link,
+  MAX_SEARCH,
   type Reading,
   speak,
   strongestLinks,
@@ -17,6 +19,8 @@ import {
 
 /** Milliseconds of rest before the live region speaks: moving over tokens must not read every one. */
 const SPEAK_MS = 350;
+
+const MOST_LINKS = 4;
 
 function token(label: string): HTMLElement {
   return el("bdi", { class: "aw-token", title: label }, label);
@@ -86,25 +90,30 @@ function noteSections(app: ExplorerApp): HTMLElement[] {
 }
 
 /** With nothing in focus: what the chosen heads do most strongly, and how to go on. */
-function overview(app: ExplorerApp): HTMLElement[] {
+function overview(app: ExplorerApp, known: WeakMap<Pattern, readonly Link[]>): HTMLElement[] {
   const now = app.data.value;
   if (now === null) return [];
   const palette = app.palette.value;
-  const count = now.patterns.length <= 2 ? 4 : 2;
-  const sections = now.patterns.slice(0, 6).flatMap((pattern) => {
-    const links = strongestLinks(pattern, now, count);
+  const count = now.patterns.length <= 2 ? MOST_LINKS : 2;
+  const cells = (now.patterns[0]?.queries ?? 0) * (now.patterns[0]?.keys ?? 0);
+  const affordable = Math.min(6, Math.floor(MAX_SEARCH / Math.max(1, cells)));
+  const sections = now.patterns.slice(0, affordable).flatMap((pattern) => {
+    const links = known.get(pattern) ?? strongestLinks(pattern, now, MOST_LINKS);
+    known.set(pattern, links);
     if (links.length === 0) return [];
     const title = `Layer ${now.info.layer}, head ${pattern.head}: strongest links`;
-    const rows = links.map(({ query, key, weight }) =>
-      el(
-        "li",
-        { class: "aw-link" },
-        ...placed(now.queryTokens, query),
-        el("span", { class: "aw-arrow" }, "→"),
-        ...placed(now.keyTokens, key),
-        el("span", { class: "aw-row-value" }, formatWeight(weight, pattern.error)),
-      ),
-    );
+    const rows = links
+      .slice(0, count)
+      .map(({ query, key, weight }) =>
+        el(
+          "li",
+          { class: "aw-link" },
+          ...placed(now.queryTokens, query),
+          el("span", { class: "aw-arrow" }, "→"),
+          ...placed(now.keyTokens, key),
+          el("span", { class: "aw-row-value" }, formatWeight(weight, pattern.error)),
+        ),
+      );
     const section = el(
       "section",
       { class: "aw-section" },
@@ -134,6 +143,7 @@ export function createInspector(app: ExplorerApp, abort: AbortSignal): HTMLEleme
   const body = el("div", { class: "aw-inspector-body", tabindex: "-1" });
   const live = el("div", { class: "aw-live", role: "status", "aria-live": "polite" });
   const root = el("aside", { class: "aw-inspector", "aria-label": "Inspector" }, body, live);
+  const links = new WeakMap<Pattern, readonly Link[]>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   abort.addEventListener("abort", () => clearTimeout(timer), { once: true });
 
@@ -154,7 +164,7 @@ export function createInspector(app: ExplorerApp, abort: AbortSignal): HTMLEleme
       predictions: focus.query === null ? [] : app.predictions.value(focus.query),
     });
     if (reading.token === null) {
-      body.replaceChildren(...overview(app), ...noteSections(app));
+      body.replaceChildren(...overview(app, links), ...noteSections(app));
       setText(live, "");
       return;
     }

@@ -220,12 +220,11 @@ export interface Link {
   readonly weight: number;
 }
 
-/** Cells looked at when the strongest links of a head are sought; longer patterns are not searched. */
-const MAX_SEARCH = 300_000;
+/** Cells looked at when the strongest links of the chosen heads are sought; what lies past them is not searched. */
+export const MAX_SEARCH = 600_000;
 
 /** The strongest links of one head that do not end at a special token or at the token itself; at most one per query. */
 export function strongestLinks(pattern: Pattern, data: LayerData, count: number): readonly Link[] {
-  if (pattern.queries * pattern.keys > MAX_SEARCH) return [];
   const same = data.site.query_stream === data.site.key_stream;
   const links: Link[] = [];
   for (let query = 0; query < pattern.queries; query++) {

@@ -100,26 +100,10 @@ function remembered(make: RecordSpec["matrix"]): RecordSpec["matrix"] {
   };
 }
 
-const CAT = [
-  "<|bos|>",
-  "The",
-  " cat",
-  " chased",
-  " the",
-  " dog",
-  " because",
-  " it",
-  " meowed",
-  ",",
-  " so",
-  " the",
-  " dog",
-  " barked",
-  " at",
-  " the",
-  " cat",
-  ".",
-];
+const CAT =
+  "<|bos|>¦The¦ cat¦ chased¦ the¦ dog¦ because¦ it¦ meowed¦,¦ so¦ the¦ dog¦ barked¦ at¦ the¦ cat¦.".split(
+    "¦",
+  );
 
 const CAT_RULES: Readonly<Record<string, HeadRule>> = {
   "2.0": named({
@@ -186,75 +170,16 @@ const CAT_STATE: Partial<State> = {
   heads: [0, 1],
 };
 
-const CJK = [
-  "<s>",
-  "中国",
-  "的",
-  "首都",
-  "是",
-  "北京",
-  "，",
-  "日本",
-  "の",
-  "首都",
-  "は",
-  "東京",
-  "です",
-  "。",
-  " 🐱",
-  "追",
-  "🐶",
-  "👩‍🚀",
-];
+const CJK = "<s>¦中国¦的¦首都¦是¦北京¦，¦日本¦の¦首都¦は¦東京¦です¦。¦ 🐱¦追¦🐶¦👩‍🚀".split("¦");
 
-const RTL = [
-  "<s>",
-  "القط",
-  " يطارد",
-  " الكلب",
-  " لأنه",
-  " جائع",
-  "،",
-  " و",
-  "החתול",
-  " רודף",
-  " אחרי",
-  " הכלב",
-  ".",
-];
+const RTL = "<s>¦القط¦ يطارد¦ الكلب¦ لأنه¦ جائع¦،¦ و¦החתול¦ רודף¦ אחרי¦ הכלב¦.".split("¦");
 
-const LONG_TOKENS = [
-  "<s>",
-  "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft",
-  " is",
-  " a",
-  " word",
-  ";",
-  " https://example.org/a/very/long/path/that/one/token/would/never/hold",
-  " and",
-  "\n",
-  " the_identifier_of_a_function_that_does_too_many_things_at_once",
-  " end",
-];
+const LONG_TOKENS =
+  "<s>¦Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft¦ is¦ a¦ word¦;¦ https://example.org/a/very/long/path/that/one/token/would/never/hold¦ and¦\n¦ the_identifier_of_a_function_that_does_too_many_things_at_once¦ end".split(
+    "¦",
+  );
 
-const WORDS = [
-  "the",
-  "cat",
-  "saw",
-  "a",
-  "dog",
-  "and",
-  "it",
-  "ran",
-  "home",
-  "because",
-  "rain",
-  "fell",
-  "over",
-  "town",
-  ",",
-  ".",
-];
+const WORDS = "the¦cat¦saw¦a¦dog¦and¦it¦ran¦home¦because¦rain¦fell¦over¦town¦,¦.".split("¦");
 
 function manyTokens(count: number): string[] {
   return [
@@ -267,20 +192,8 @@ function manyTokens(count: number): string[] {
 }
 
 function crossRecord(): RecordSpec {
-  const encoder = [
-    "translate",
-    " English",
-    " to",
-    " German",
-    ":",
-    " The",
-    " house",
-    " is",
-    " wonderful",
-    ".",
-    "</s>",
-  ];
-  const decoder = ["<pad>", "Das", " Haus", " ist", " wunderbar", ".", "</s>"];
+  const encoder = "translate¦ English¦ to¦ German¦:¦ The¦ house¦ is¦ wonderful¦.¦</s>".split("¦");
+  const decoder = "<pad>¦Das¦ Haus¦ ist¦ wunderbar¦.¦</s>".split("¦");
   const aligned = named({
     0: [[5, 6]],
     1: [
@@ -436,6 +349,12 @@ export function createCases(embedded?: EmbeddedRecord): readonly GalleryCase[] {
         layer: 4,
         heads: [0, 1, 3],
       },
+    ),
+    one(
+      "tokens512",
+      "512 tokens, 12 heads chosen",
+      decoderRecord("tokens512", "gpt2", manyTokens(512), { layers: 4, heads: 12, companded: true }),
+      { prompt: "(512 tokens)", layer: 1, heads: Array.from({ length: 12 }, (_, head) => head) },
     ),
     one("cross", "Encoder, decoder and cross attention", crossRecord(), {
       prompt: "translate English to German: The house is wonderful.",
