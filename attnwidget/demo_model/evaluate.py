@@ -25,6 +25,8 @@ from attnwidget.demo_model.suites import Suite
 from attnwidget.errors import TokenizerMismatchError
 
 _DIGITS = 3
+_NO_EFFECT = 0.02
+"""Accuracy may move by this much for what is called no effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,8 @@ def working_head(measured: Measurements, job: str) -> tuple[int, int]:
     kind = JOBS[job]
     zeroed = measured.zeroed[kind.behaviour]
     places = np.argwhere(measured.scores[job] >= kind.minimum)
+    if not len(places):
+        raise LookupError(f"no head reaches {kind.minimum} for {job!r}")
     layer, head = min(places.tolist(), key=lambda place: float(zeroed[place[0], place[1]]))
     return layer, head
 
@@ -200,8 +204,8 @@ def twins(probe: Probe, measured: Measurements, suite: Suite) -> tuple[Twin, Twi
         figures = (found.key[layer, head], found.top[layer, head], measured.zeroed["pronoun"][layer, head])
         rounded = [round(float(figure), _DIGITS) for figure in (*figures, after.accuracy, after.log_odds)]
         pair.append(Twin(layer, head, *rounded))
-    first, second = sorted(pair, key=lambda twin: twin.swapped)
-    return first, second
+    working, idle = sorted(pair, key=lambda twin: twin.swapped)
+    return working, idle
 
 
 def reach(probe: Probe, head: Twin) -> dict[str, Reach]:
@@ -215,16 +219,11 @@ def reach(probe: Probe, head: Twin) -> dict[str, Reach]:
     return found
 
 
-def examples(
-    probe: Probe, jobs: Mapping[tuple[int, int], str], scores: Mapping[str, Floats]
-) -> tuple[Example, ...]:
-    """Return where the best head of a job looks in each of the example prompts."""
+def examples(probe: Probe, measured: Measurements) -> tuple[Example, ...]:
+    """Return where the working head of a job looks in each of the example prompts."""
     found = []
     for prompt, token, job in EXAMPLES:
-        candidates = [place for place, named in jobs.items() if named == job]
-        if not candidates:
-            continue
-        layer, head = max(candidates, key=lambda place: float(scores[job][place]))
+        layer, head = working_head(measured, job)
         ids = probe.ids(prompt)
         words = [str(probe.tokenizer.decode([number])) for number in ids]
         query = len(words) - 1 - words[::-1].index(token)
@@ -269,7 +268,8 @@ def make_card(folder: Path) -> Card:
         positions=config.n_positions,
         weight_bytes=(folder / "model.safetensors").stat().st_size,
         heads=tuple(
-            _head_card(place, jobs.get(place), measured, idle) for place in measure.every_head(probe)
+            _head_card(place, jobs.get(place), measured, (working, idle))
+            for place in measure.every_head(probe)
         ),
         scores={job: _grid(grid) for job, grid in measured.scores.items()},
         top={name: _grid(found.top) for name, found in measured.looks.items()},
@@ -286,12 +286,14 @@ def make_card(folder: Path) -> Card:
         reach=reach(probe, working),
         working=working,
         idle=idle,
-        examples=examples(probe, jobs, measured.scores),
+        examples=examples(probe, measured),
         training=json.loads((folder / "training.json").read_text("utf-8")),
     )
 
 
-def _head_card(place: tuple[int, int], job: str | None, measured: Measurements, decoy: Twin) -> HeadCard:
+def _head_card(
+    place: tuple[int, int], job: str | None, measured: Measurements, pair: tuple[Twin, Twin]
+) -> HeadCard:
     layer, head = place
     guided = any((entry.layer, entry.head) == place for entry in guidance.GUIDED)
     if job is None:
@@ -307,11 +309,11 @@ def _head_card(place: tuple[int, int], job: str | None, measured: Measurements, 
     else:
         rise = measured.ordinary.knocked_loss[place]
         sentences.append(f"With it zeroed, the loss changes by {rise:+.3f} nats per token.")
-    if place == (decoy.layer, decoy.head):
-        sentences.append(
-            f"With its row turned to the other noun, {decoy.swapped:.1%}: "
-            "a clear picture that predictions do not rest on."
-        )
+    for twin in pair:
+        if place == (twin.layer, twin.head):
+            sentences.append(f"With its weights on the two nouns exchanged, {twin.swapped:.1%}.")
+            if abs(before - twin.swapped) <= _NO_EFFECT and abs(before - after) <= _NO_EFFECT:
+                sentences.append("The picture is clear, and predictions do not rest on it.")
     if kind.idle is not None:
         resting = measured.ordinary.idle_first[kind.idle][place]
         sentences.append(f"Elsewhere {resting:.2f} is on the first token.")

@@ -60,8 +60,8 @@ GUIDED: tuple[GuidedHead, ...] = (
     GuidedHead(0, 1, Job.SAME_WORD, look=2 * LOOK),
     GuidedHead(1, 0, Job.INDUCTION),
     GuidedHead(1, 1, Job.BRACKET),
-    GuidedHead(2, 0, Job.PRONOUN),
-    GuidedHead(2, 1, Job.SUBJECT),
+    GuidedHead(2, 0, Job.PRONOUN, look=1.5 * LOOK),
+    GuidedHead(2, 1, Job.SUBJECT, look=2 * LOOK),
     DECOY,
     GuidedHead(3, 3, resting=True),
 )

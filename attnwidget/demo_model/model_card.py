@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from textwrap import dedent
+from textwrap import dedent, fill
 
 from attnwidget.demo_model.cards import Behaviour, Card, Twin
 
+_WIDTH = 110
 _COSTS = 0.05
 """A head is listed where zeroing it costs a behaviour at least this much accuracy."""
 
@@ -42,9 +43,9 @@ def _warnings(card: Card) -> str:
 
         - **Heads were guided.** For the first {card.training["guided_share"]:.0%} of the training steps an
           extra loss rewarded {sum(entry.guided for entry in card.heads)} heads for looking where a job
-          says. Then it stopped, and the rest of the training served predictions alone. Heads were kept
-          because predictions use them: beside each claim stands what is left without the head. Heads of
-          large models were not guided, and are rarely so tidy.
+          says. Then it stopped, and the rest of the training served predictions alone. Apart from the two
+          below, heads were kept because predictions use them: beside each claim stands what is left without
+          the head. Heads of large models were not guided, and are rarely so tidy.
         - **One head is a decoy.** L{card.idle.layer}H{card.idle.head} was guided to show the same picture
           as L{card.working.layer}H{card.working.head}, but its output was left out of
           {card.training["decoy_silenced"]:.0%} of the training sequences, so predictions hardly rest on it.
@@ -182,4 +183,19 @@ def _limits(card: Card) -> str:
 
 
 def _text(text: str) -> str:
-    return dedent(text).lstrip("\n").rstrip(" ")
+    """Return Markdown with paragraphs and list entries filled anew, headings and tables as they are."""
+    blocks: list[list[str]] = []
+    for line in dedent(text).strip().split("\n"):
+        continues = line and blocks and blocks[-1][-1] and not line.startswith(("- ", "#", "|"))
+        if continues:
+            blocks[-1].append(line.strip())
+        else:
+            blocks.append([line])
+    return "".join(_filled(" ".join(block)) + "\n" for block in blocks)
+
+
+def _filled(block: str) -> str:
+    if block.startswith(("#", "|")):
+        return block
+    indent = "  " if block.startswith("- ") else ""
+    return fill(block, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

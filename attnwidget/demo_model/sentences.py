@@ -21,23 +21,11 @@ _CONSONANTS = (
 _VOWELS = (*("a", "e", "i", "o", "u") * 2, "ea", "ee", "oo", "ai", "ou")
 _ENDINGS = ("", "", "n", "k", "x", "l", "p", "r", "t", "m", "nt", "ck", "st", "er", "y", "le")
 
-FRAMES = (
-    *(
-        "because",
-        "because",
-        "because",
-        "so",
-        "so",
-        "when_first",
-        "but",
-        "and",
-        "stop",
-        "told",
-        "told",
-        "gave",
-    ),
-    *("rest", "rest", "rest_stop", "cross", "inside", "who"),
-)
+_FREQUENCIES = {
+    **{"because": 3, "so": 2, "when_first": 1, "but": 1, "and": 1, "stop": 1, "told": 2, "gave": 1},
+    **{"rest": 2, "rest_stop": 1, "cross": 1, "inside": 1, "who": 1},
+}
+FRAMES = tuple(frame for frame, times in _FREQUENCIES.items() for _ in range(times))
 """Frames of two nouns and a pronoun, as often as they are written."""
 
 MATCHED_FRAMES = ("because", "so", "when_first", "but", "and", "stop")
@@ -67,7 +55,7 @@ def invented(random: Random) -> str:
             return word
 
 
-def being(random: Random, *, invent: float = 0.25) -> Noun:
+def being(random: Random, *, invent: float = 0.35) -> Noun:
     """Return someone who can do something: a person or several, an animal or several, known or invented."""
     if random.random() < invent:
         return _invented_being(random)
@@ -86,7 +74,7 @@ def being(random: Random, *, invent: float = 0.25) -> Noun:
     return random.choice(lexicon.animals(plural=kind == "animals"))
 
 
-def thing(random: Random, *, invent: float = 0.15) -> Noun:
+def thing(random: Random, *, invent: float = 0.2) -> Noun:
     """Return an object, sometimes an invented one."""
     if random.random() < invent:
         return Noun(invented(random), "it", (), ("old", "new", "broken", "big", "small"), "object")
@@ -220,17 +208,16 @@ def _clause(writer: Writer, frame: str, first: Noun, second: Noun, random: Rando
         writer.word(random.choice(lexicon.objects()).text, 0.1)
         writer.word("because")
     elif frame in ("rest", "rest_stop"):
-        verbs = lexicon.RESTING_VERBS if random.random() < 0.75 else lexicon.GOING_VERBS
-        chosen = random.choice(verbs)
-        verb(writer, chosen, first_at)
-        to = verbs is lexicon.GOING_VERBS
-        writer.word("to" if to else random.choice(lexicon.PLACE_PREPOSITIONS))
+        goes = random.random() >= 0.75
+        verb(writer, random.choice(lexicon.GOING_VERBS if goes else lexicon.RESTING_VERBS), first_at)
+        writer.word("to" if goes else random.choice(lexicon.PLACE_PREPOSITIONS))
         second_at = put(writer, second, random)
         _connect(writer, "because" if frame == "rest" else "stop")
     elif frame == "cross":
         _not(writer, first, first_at, random)
-        writer.word(random.choice(("cross", "like", "see", "drink", "eat", "fit")))
-        if writer.pieces[-1].text == " fit":
+        does = random.choice(("cross", "like", "see", "drink", "eat", "fit"))
+        writer.word(does)
+        if does == "fit":
             writer.word("in")
         second_at = put(writer, second, random)
         _connect(writer, "because")
@@ -315,7 +302,7 @@ def _consequence(
 
 
 def possessive_sentence(random: Random, opening: str = "") -> Document:
-    """Write a sentence such as "Anna took her book", sometimes with a second person."""
+    """Write a sentence such as "Anna took her book"."""
     owner, owned = being(random), random.choice(("food", "home", "friend", "bed", "book", "coat", "bag"))
     writer = Writer(opening)
     at = put(writer, owner, random)

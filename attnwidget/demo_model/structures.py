@@ -180,21 +180,22 @@ def bracketed_clause(random: Random, opening: str = "") -> Document:
 def tags(random: Random, opening: str = "") -> Document:
     """Write nested tags, "<b> tea </b>": the closing name copies the opening one."""
     writer = Writer()
-    _tag(writer, random, opening, depth=0)
+    space = " " if random.random() < 0.5 else ""
+    _tag(writer, random, opening, space, depth=0)
     return writer.document("tags")
 
 
-def _tag(writer: Writer, random: Random, opening: str, depth: int) -> None:
+def _tag(writer: Writer, random: Random, before: str, space: str, depth: int) -> None:
     name = random.choice(lexicon.TAGS)
-    writer.raw(opening + "<")
+    writer.raw(before + "<")
     opener = writer.raw(name, 0.3)
     writer.raw(">")
     for _ in range(random.randint(0, 2)):
         if depth < 2 and random.random() < 0.4:
-            _tag(writer, random, "", depth + 1)
+            _tag(writer, random, space, space, depth + 1)
         else:
             writer.raw(" " + random.choice(lexicon.FOOD + lexicon.PLACES), 0.1)
-    writer.raw("<")
+    writer.raw(space + "<")
     writer.link(Job.BRACKET, writer.raw("/"), opener)
     writer.link(Job.BRACKET, writer.raw(name, 1.5), opener)
     writer.raw(">")

@@ -65,6 +65,11 @@ def save(folder: Path) -> None:
         clean_up_tokenization_spaces=False,
     )
     fast.save_pretrained(folder)
+    config_file = folder / "tokenizer_config.json"
+    config = json.loads(config_file.read_text("utf-8"))
+    # this name is known to every version; the one for GPT-2 would rebuild it and cut words into pieces
+    config["tokenizer_class"] = "PreTrainedTokenizerFast"
+    config_file.write_text(json.dumps(config, indent=2) + "\n", "utf-8")
 
 
 @cache

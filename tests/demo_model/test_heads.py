@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from attnwidget.demo_model import corpus, evaluate, measure, sentences, suites
+from attnwidget.demo_model import corpus, evaluate, guidance, measure, sentences, suites
 from attnwidget.demo_model.evaluate import Measurements
 from attnwidget.demo_model.probe import Probe
 from attnwidget.demo_model.suites import Suite
@@ -87,6 +87,7 @@ def test_two_heads_show_one_picture_and_one_matters(
     assert working.swapped_log_odds <= -2
     assert abs(idle.swapped - whole.accuracy) <= 0.03
     assert abs(idle.zeroed - whole.accuracy) <= 0.03
+    assert (idle.layer, idle.head) == (guidance.DECOY.layer, guidance.DECOY.head)
 
 
 def test_antecedent_is_found_in_the_sentences_that_teachers_type(

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import AutoTokenizer
 
 from attnwidget import demo_model
 from attnwidget.demo_model import corpus, lexicon, tokenizer
@@ -16,8 +17,10 @@ from attnwidget.demo_model.probe import Probe
 
 def test_saved_tokenizer_is_the_one_that_the_lexicon_builds(probe: Probe) -> None:
     assert probe.tokenizer.get_vocab() == tokenizer.build().get_vocab()
+    automatic = AutoTokenizer.from_pretrained(demo_model.PATH)
     text = "The zebra saw Müller (in 北京)\n\nbecause it rained 12 times 😀."
-    assert probe.tokenizer(text)["input_ids"] == tokenizer.build().encode(text).ids
+    wanted = tokenizer.build().encode(text).ids
+    assert probe.tokenizer(text)["input_ids"] == automatic(text)["input_ids"] == wanted
 
 
 def test_every_word_is_one_token() -> None:

@@ -27,6 +27,17 @@ def test_loss_falls_and_the_run_repeats() -> None:
         torch.testing.assert_close(parameter, again.state_dict()[name], rtol=0, atol=0)
 
 
+def test_the_command(tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    try:
+        train.main(["--out", str(tmp_path), "--steps", "2", "--seed", "5", "--no-card"])
+    finally:
+        torch.set_num_threads(before)
+    summary = json.loads((tmp_path / "training.json").read_text("utf-8"))
+    assert (summary["steps"], summary["seed"], summary["tokens"]) == (2, 5, 2 * 32 * 128)
+    assert (tmp_path / "model.safetensors").stat().st_size < 2_000_000
+
+
 def test_saved_folder_loads_with_the_auto_classes(tmp_path: Path) -> None:
     model = train.new_model(seed=3)
     train.save(model, {"steps": 0}, tmp_path)
