@@ -6,7 +6,7 @@
 #   make build         the front end's bundle, the wheel and the source distribution
 #   make notebooks     execute the notebooks in place
 #   make bench         measure, print the tables, write them into the README
-#   make screenshots   pictures of every pane, light and dark, into screenshots/
+#   make screenshots   pictures of every pane, light and dark, into screenshots/; the README's two
 #   make clean         remove what the above built (the environment stays)
 
 SHELL := /bin/bash
@@ -87,8 +87,8 @@ bench: $(VENV)/.dev $(BUNDLE) chromium
 	$(BIN)/python -m tests.bench $(BENCH_ARGS)
 
 screenshots: $(VENV)/.dev $(BUNDLE) chromium
-	cd js && npm run --silent gallery
-	$(BIN)/python -m tests.e2e.screenshots screenshots
+	$(BIN)/python -m tests.gallery.shoot screenshots
+	$(BIN)/python -m tests.gallery.shoot --readme .github/images
 
 clean:
 	rm -rf dist build screenshots js/dist attnwidget/static/widget.js attnwidget/static/widget.css
