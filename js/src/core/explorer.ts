@@ -46,6 +46,9 @@ interface Wanted {
   readonly place: Place;
 }
 
+/** Layers with more cells than this on screen are fetched when they are asked for, not on a guess. */
+const PREFETCH_CELLS = 4_000_000;
+
 const NO_FOCUS: Focus = { query: null, key: null };
 const NO_PREDICTIONS: readonly Prediction[] = [];
 
@@ -209,7 +212,7 @@ export function createExplorer(
     const stop = effect(() => {
       const now = data.value;
       cancelIdle();
-      if (now === null || transport.kind !== "live") return;
+      if (now === null || transport.kind !== "live" || cellsOf(now) > PREFETCH_CELLS) return;
       const ended = forRecord.signal;
       cancelIdle = whenIdle(async () => {
         const chosen = now.patterns.map((pattern) => pattern.head);
@@ -400,6 +403,10 @@ export function createExplorer(
       transport.destroy();
     },
   };
+}
+
+function cellsOf(data: LayerData): number {
+  return data.patterns.reduce((sum, { queries, keys }) => sum + queries * keys, 0);
 }
 
 /** Whether two are made of the same parts, so that showing the one for the other would redraw for nothing. */

@@ -23,6 +23,9 @@ export function describeExactness(data: LayerData, source: "live" | "fixture"): 
   const coarse = error > 0 ? ` · drawn in 8 bits, within ${formatError(error)} (≈)` : "";
   if (info.route === "given")
     return { strong: "as given", text: `: weights from tensors, not recomputed${coarse}` };
+  if (record.exact) {
+    return { strong: "exact", text: `, ${from} · eager run: weights equal output_attentions${coarse}` };
+  }
   const fidelity = info.fidelity ?? record.fidelity;
   if (fidelity === null) return { strong: "unchecked", text: `, ${from}${coarse}` };
   return {

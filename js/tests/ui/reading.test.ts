@@ -142,6 +142,9 @@ describe("claims", () => {
     expect(describeExactness(layer(ROWS, {}, 0.0039), "live").text).toContain("8 bits, within .004 (≈)");
     const given = layer(ROWS, { route: "given", fidelity: null });
     expect(describeExactness(given, "live").strong).toBe("as given");
+    const eager = layer(ROWS, { fidelity: null });
+    const exact = { ...eager, record: { ...eager.record, exact: true } };
+    expect(describeExactness(exact, "live").text).toContain("equal output_attentions");
     const unchecked = layer(ROWS, { fidelity: null });
     const data = { ...unchecked, record: { ...unchecked.record, fidelity: null } };
     expect(describeExactness(data, "live").strong).toBe("unchecked");
