@@ -90,7 +90,7 @@ def _reserved_rows(table: nn.Embedding) -> int:
     if table.padding_idx is not None:
         return table.padding_idx + 1
     offset = getattr(table, "offset", 0)
-    return offset if isinstance(offset, int) and offset > 0 and "Learned" in type(table).__name__ else 0
+    return offset if isinstance(offset, int) and offset > 0 else 0
 
 
 def check_length(count: int, limit: int | None, what: str = "prompt") -> None:

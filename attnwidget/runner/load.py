@@ -101,7 +101,9 @@ def load(model: Any, tokenizer: Any, arguments: Mapping[str, Any]) -> Loaded:
     embedded = model is None
     name = _embedded_folder() if model is None else _place(model)
     with _quietly(embedded):
-        built = _load_model(name, _model_arguments(arguments, embedded))
+        built = _load_model(
+            name, {key: value for key, value in arguments.items() if key not in _TOKENIZER_ONLY}
+        )
     built.eval()
     info = describe(built, EMBEDDED_NAME if embedded else _short(name), embedded)
     if tokenizer is not None:
@@ -148,14 +150,6 @@ def _place(model: str | os.PathLike[str]) -> str:
 def _short(name: str) -> str:
     """Return what to call a model on screen: a folder by its own name, so that no path is shown."""
     return Path(name).name if os.path.isabs(name) or os.path.isdir(name) else name
-
-
-def _model_arguments(arguments: Mapping[str, Any], embedded: bool) -> dict[str, Any]:
-    given = {name: value for name, value in arguments.items() if name not in _TOKENIZER_ONLY}
-    if embedded and not given.keys() & {"dtype", "torch_dtype"}:
-        # The weights are stored in half precision to be small, and measured in single.
-        given["dtype"] = torch.float32
-    return given
 
 
 @contextmanager
@@ -317,7 +311,8 @@ def explain(name: str, error: BaseException, what: str = "model") -> AttnWidgetE
         )
     if "HFValidationError" in kinds:
         return ModelLoadError(f"{name} is neither a folder nor a valid hub name.", _ELSEWHERE)
-    if isinstance(error, ImportError):
+    text = text.rstrip(".") + "."
+    if isinstance(error, ImportError) or "requires `accelerate`" in text:
         return MissingDependencyError(
             f"Loading {name} needs another package: {text}", "Install it and try again."
         )

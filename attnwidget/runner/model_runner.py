@@ -307,7 +307,7 @@ class ModelRunner:
                 cancelled=cancelled,
             )
         streams = self._streams(captured, encoded.tokens, decoder)
-        predictions, left_out = self._predictions(tap, captured, streams, keep["decoder"])
+        predictions, left_out = self._predictions(tap, captured, streams, keep["decoder"], cancelled)
         return AttentionRecord(
             id=record_id,
             model=self.info,
@@ -357,10 +357,11 @@ class ModelRunner:
         captured: Captured,
         streams: dict[Stream, tuple[Token, ...]],
         kept: np.ndarray | None,
+        cancelled: Cancelled | None,
     ) -> tuple[Predictions | None, tuple[str, ...]]:
         if "decoder" not in streams:
             return None, ()
-        found = tap.top(captured.output)
+        found = tap.top(captured.output, cancelled=cancelled)
         if found is None:
             return None, ()
         if isinstance(found, str):

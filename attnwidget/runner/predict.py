@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from attnwidget.errors import CaptureError
+from attnwidget.errors import CancelledError, CaptureError
 from attnwidget.record import Predictions
 from attnwidget.runner.limits import WHOLE_LOGITS, text_config
 from attnwidget.runner.vocabulary import Vocabulary
@@ -66,7 +66,9 @@ class LogitsTap:
         self._hidden = args[0].detach()
         return (self._hidden[:, -1:], *args[1:])
 
-    def top(self, output: Any, count: int = TOP) -> tuple[np.ndarray, np.ndarray] | str | None:
+    def top(
+        self, output: Any, count: int = TOP, cancelled: Callable[[], bool] | None = None
+    ) -> tuple[np.ndarray, np.ndarray] | str | None:
         """Best next tokens at every position.
 
         Parameters
@@ -75,6 +77,8 @@ class LogitsTap:
             What the model returned inside this context.
         count : int
             How many per position.
+        cancelled : callable, optional
+            Asked between blocks.
 
         Returns
         -------
@@ -86,6 +90,8 @@ class LogitsTap:
         ------
         CaptureError
             If the logits hold NaN.
+        CancelledError
+            If `cancelled` returned True.
         """
         logits = getattr(output, "logits", None)
         if (
@@ -96,7 +102,7 @@ class LogitsTap:
         ):
             return None
         if self._hidden is None:
-            return best(logits.shape[1], lambda block: logits[0, block], self._rows, count)
+            return best(logits.shape[1], lambda block: logits[0, block], self._rows, count, cancelled)
         hidden, head = self._hidden, self._head
         assert head is not None
 
@@ -108,7 +114,7 @@ class LogitsTap:
         bound = _AGREES.get(hidden.dtype, _AGREES_IN_HALF)
         if not apart <= bound and not torch.isnan(theirs).any():
             return "Predictions are left out: the logits of this model cannot be computed in blocks."
-        return best(hidden.shape[1], rows, self._rows, count)
+        return best(hidden.shape[1], rows, self._rows, count, cancelled)
 
 
 def _output_layer(model: nn.Module) -> nn.Module | None:
@@ -156,7 +162,11 @@ def finish_logits(logits: Tensor, config: Any) -> Tensor:
 
 
 def best(
-    positions: int, rows: Callable[[slice], Tensor], vocabulary: int, count: int
+    positions: int,
+    rows: Callable[[slice], Tensor],
+    vocabulary: int,
+    count: int,
+    cancelled: Callable[[], bool] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Best ids and their probabilities, block by block.
 
@@ -170,6 +180,8 @@ def best(
         Logits per position.
     count : int
         How many to keep.
+    cancelled : callable, optional
+        Asked between blocks.
 
     Returns
     -------
@@ -181,12 +193,16 @@ def best(
     ------
     CaptureError
         If a logit is NaN.
+    CancelledError
+        If `cancelled` returned True.
     """
     count = min(count, vocabulary)
     ids = np.empty((positions, count), dtype=np.int32)
     probabilities = np.empty((positions, count), dtype=np.float32)
     step = max(_BLOCK // vocabulary, 1)
     for start in range(0, positions, step):
+        if start and cancelled is not None and cancelled():
+            raise CancelledError("The run was cancelled.", "Start it again when needed.")
         block = slice(start, min(start + step, positions))
         logits = rows(block).detach().float()
         total = logits.logsumexp(-1, keepdim=True)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +194,20 @@ def test_other_reasons_are_told_apart() -> None:
     assert isinstance(explain("x", MemoryError()), OutOfMemoryError)
     assert isinstance(explain("x", ImportError("needs sentencepiece")), MissingDependencyError)
     assert "needs sentencepiece" in explain("x", ImportError("needs sentencepiece")).what
-    assert explain("x", ValueError("a\n  b")).what == "The model of x could not be loaded: a b"
+    assert explain("x", ValueError("a\n  b")).what == "The model of x could not be loaded: a b."
+
+
+@pytest.mark.skipif(
+    find_spec("accelerate") is not None, reason="the package that this error asks for is there"
+)
+def test_a_package_that_is_missing(folder: Path) -> None:
+    with pytest.raises(MissingDependencyError, match=r"needs another package: .*accelerate"):
+        ModelRunner(folder, device_map="auto")
+
+
+def test_an_argument_that_nobody_knows(folder: Path) -> None:
+    with pytest.raises(ModelLoadError, match="unexpected keyword argument 'nonsense'"):
+        ModelRunner(folder, nonsense=1)
 
 
 def test_a_device_that_is_not_there(folder: Path) -> None:

@@ -282,6 +282,19 @@ def test_a_loaded_model_is_left_as_it_was_found() -> None:
     assert np.array_equal(first.weights(1, 1), ModelRunner(model.eval(), tokenizer).run(PROMPT).weights(1, 1))
 
 
+def test_what_is_generated_knows_no_dropout() -> None:
+    tokenizer = kept("unigram")
+    model = tiny_models.bart(len(tokenizer))
+    calm = ModelRunner(model, tokenizer).run("The cat sat").streams["decoder"]
+    model.model.decoder.dropout = 0.9
+    model.train()
+    for layer in model.model.decoder.layers:
+        layer.dropout = 0.9
+    runner = ModelRunner(model, tokenizer, cache=0)
+    assert runner.run("The cat sat").streams["decoder"] == calm
+    assert all(module.training for module in model.modules())
+
+
 def test_training_goes_on_after_a_run() -> None:
     runner = gpt2()
     runner.run(PROMPT)
@@ -401,9 +414,15 @@ def test_a_cancelled_run_leaves_the_runner_usable() -> None:
 def test_generation_can_be_cancelled() -> None:
     tokenizer = kept("unigram")
     runner = ModelRunner(tiny_models.t5(len(tokenizer)), tokenizer)
-    calls = iter([False, False, True] + [True] * 100)
+    asked: list[bool] = []
+
+    def cancelled() -> bool:
+        asked.append(len(asked) >= 2)
+        return asked[-1]
+
     with pytest.raises(CancelledError):
-        runner.run("The cat", cancelled=lambda: next(calls))
+        runner.run("The cat", cancelled=cancelled)
+    assert len(asked) < 10
     assert runner.run("The cat").kinds == ("encoder", "decoder", "cross")
 
 

@@ -10,7 +10,7 @@ import torch
 import transformers
 from torch import nn
 
-from attnwidget.errors import CaptureError
+from attnwidget.errors import CancelledError, CaptureError
 from attnwidget.runner import predict
 from attnwidget.runner.predict import LogitsTap, best, label_predictions
 from attnwidget.runner.vocabulary import Vocabulary
@@ -141,6 +141,19 @@ def test_blocks_of_every_size_agree(monkeypatch: pytest.MonkeyPatch) -> None:
         ids, probabilities = best(17, lambda block: logits[block], 40, 3)
         assert np.array_equal(ids, whole[0])
         assert np.allclose(probabilities, whole[1], atol=1e-7)
+
+
+def test_blocks_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "_BLOCK", 4)
+    made: list[slice] = []
+
+    def rows(block: slice) -> torch.Tensor:
+        made.append(block)
+        return torch.zeros(1, 4)
+
+    with pytest.raises(CancelledError):
+        best(9, rows, 4, 2, lambda: len(made) == 3)
+    assert len(made) == 3
 
 
 def test_a_small_vocabulary_is_shown_whole() -> None:
