@@ -27,6 +27,7 @@ def record() -> dict[str, Any]:
     explorer = aw.explore()
     shown = explorer.record
     meta = describe(shown, explorer._service.head_notes)
+    meta["record"] = "embedded"
     matrices: dict[str, dict[str, str]] = {}
     queries = len(shown.tokens)
     for info in meta["sites"][0]["layers"]:
