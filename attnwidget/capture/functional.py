@@ -53,7 +53,9 @@ class Watch(TorchFunctionMode):
                 self._record(dict(zip(_ORDER, args, strict=False)) | kwargs, result)
             return result
         result = func(*args, **kwargs)
-        if func in SOFTMAX:
+        if func is F.multi_head_attention_forward:
+            self._record_fused(args, kwargs, result)
+        elif func in SOFTMAX:
             module = self._attention_module()
             if module is not None:
                 tape.softmax_in.add(id(module))
@@ -66,6 +68,20 @@ class Watch(TorchFunctionMode):
         """Return the innermost attention module that is running."""
         known = self._tape.structure.candidates
         return next((module for module in reversed(self._tape.stack) if id(module) in known), None)
+
+    def _record_fused(self, args: tuple[Any, ...], kwargs: dict[str, Any], result: tuple[Any, Any]) -> None:
+        """Record torch's own multi-head attention, which hides its parts: call it again for its weights."""
+        tape, module = self._tape, self._attention_module() or self._tape.stack[-1]
+        if not tape.wants(module):
+            return
+        tape.checkpoint()
+        asked = kwargs | {"need_weights": True, "average_attn_weights": False}
+        again, weights = F.multi_head_attention_forward(*args, **asked)
+        if weights is None:
+            return
+        # [queries, batch, width], or without the batch.
+        first, second = (t.transpose(0, 1) if t.ndim == 3 else t[None] for t in (result[0], again))
+        tape.record_weights(module, weights if weights.ndim == 4 else weights[None], first, second)
 
     def _record(self, given: dict[str, Any], result: Tensor) -> None:
         tape, module = self._tape, self._attention_module() or self._tape.stack[-1]

@@ -17,7 +17,8 @@ from transformers import AttentionInterface
 
 from attnwidget.capture.tape import ACTIVE, Call
 
-_METHODS = ("get_interface", "__getitem__")
+# Newer models look their function up by get_interface, which also returns a model's own eager one.
+_METHODS = tuple(name for name in ("get_interface", "__getitem__") if hasattr(AttentionInterface, name))
 _LOCK = threading.Lock()
 _USERS = 0
 _REPLACED: dict[str, Any] = {}
@@ -57,6 +58,10 @@ class TappedAttention:
         tape.checkpoint()
         with tape.inside():
             result = self.function(module, query, key, value, attention_mask, *args, **kwargs)
+        if self.name == "sdpa" and kwargs.get("softcap") is not None:
+            # Versions that do not refuse the option ignore it: show what the run did.
+            kwargs.pop("softcap")
+            tape.notes["SDPA in this version of transformers ignores the model's soft cap."] = None
         call = self._call(module, query, key, value, attention_mask, kwargs)
         tape.record(module, "interface", call, result[0], result[1])
         return result

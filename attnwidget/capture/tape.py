@@ -205,6 +205,25 @@ class Tape:
         if site is not None:
             self.add_dense(module, site, keys.cut(value[self._row_of(value)], 1), kept, weights.dtype)
 
+    def record_weights(self, module: nn.Module, weights: Tensor, output: Tensor, again: Tensor) -> None:
+        """Record weights that a second call returned, after comparing the results of both calls.
+
+        Parameters
+        ----------
+        module : Module
+        weights : Tensor [batch, heads, queries, keys]
+        output, again : Tensor [batch, queries, width]
+            Results of the first and the second call.
+        """
+        queries, keys = self._streams(module)
+        kept, second = (queries.cut(t[self._row_of(t)], 0) for t in (output, again))
+        verify.demand_finite(kept, self.structure.name(module), self.structure.layer(module))
+        site = self._dense_site(module, "softmax", weights, queries, keys)
+        if site is not None:
+            fidelity = verify.relative_error(second[:, None], kept[:, None])
+            verify.demand_fidelity(fidelity, output.dtype, self.structure.name(module))
+            self._add(module, replace(site, fidelity=fidelity))
+
     def add_dense(
         self, module: nn.Module, site: DenseSite, value: Tensor, kept: Tensor, dtype: torch.dtype
     ) -> None:

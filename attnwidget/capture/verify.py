@@ -49,11 +49,16 @@ def spot_check(site: Site, value: Tensor, output: Tensor) -> float:
     weights = torch.from_numpy(site.weights(queries=rows)).to(value.device)
     groups = value.shape[0]
     again = torch.matmul(weights.reshape(groups, -1, site.keys), value.float())
-    again = again.view(site.heads, len(rows), value.shape[-1])
-    real = output[torch.tensor(rows, device=output.device)].permute(1, 0, 2).to(again)
-    size = real.abs().amax((1, 2))
+    again = again.view(site.heads, len(rows), value.shape[-1]).transpose(0, 1)
+    return relative_error(again, output[torch.tensor(rows, device=output.device)])
+
+
+def relative_error(again: Tensor, real: Tensor) -> float:
+    """Worst error of a head relative to that head's largest value; both are [queries, heads, d]."""
+    real = real.float()
+    size = real.abs().amax((0, 2))
     size = torch.maximum(size, _SILENT * size.max()).clamp_min(torch.finfo(torch.float32).tiny)
-    return float(((again - real).abs().amax((1, 2)) / size).max())
+    return float(((again.float() - real).abs().amax((0, 2)) / size).max())
 
 
 def demand_finite(output: Tensor, name: str, layer: int | None) -> None:

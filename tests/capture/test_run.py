@@ -383,6 +383,62 @@ def test_any_torch_model_that_calls_sdpa_works() -> None:
             np.testing.assert_allclose(site.weights(head)[0], by_hand(q, k, above), atol=1e-6)
 
 
+class Torch(nn.Module):
+    """Model of torch's own layers."""
+
+    def __init__(self, causal: bool) -> None:
+        super().__init__()
+        torch.manual_seed(5)
+        self.causal = causal
+        self.embed = nn.Embedding(50, 16)
+        layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+        self.stack = nn.TransformerEncoder(layer, 3, enable_nested_tensor=False)
+
+    def forward(self, input_ids: Tensor, padding: Tensor | None = None) -> Tensor:
+        n = input_ids.shape[1]
+        mask = torch.ones(n, n, dtype=torch.bool).triu(1) if self.causal else None
+        return self.stack(
+            self.embed(input_ids), mask=mask, src_key_padding_mask=padding, is_causal=self.causal
+        )
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_torchs_own_multi_head_attention(causal: bool) -> None:
+    model = Torch(causal).eval()
+    with torch.no_grad():
+        before = model(**_IDS)
+    captured = run_with_capture(model, _IDS)
+    # The layer's fused fast path is not taken under observation.
+    torch.testing.assert_close(captured.output, before, atol=1e-5, rtol=0)
+    assert [(s.kind, s.layer, s.heads) for s in captured.sites] == [
+        ("decoder" if causal else "encoder", layer, 2) for layer in range(3)
+    ]
+    first = model.stack.layers[0].self_attn
+    q, k, _ = (
+        nn.functional.linear(model.embed(_IDS["input_ids"][0]), first.in_proj_weight, first.in_proj_bias)
+        .detach()
+        .view(12, 3, 2, 8)
+        .permute(1, 2, 0, 3)
+    )
+    above = torch.ones(12, 12, dtype=torch.bool).triu(1)
+    for head in (0, 1):
+        expected = by_hand(q[head], k[head], above if causal else None)
+        np.testing.assert_allclose(captured.sites[0].weights(head)[0], expected, atol=1e-6)
+
+
+def test_padding_in_torchs_own_layers() -> None:
+    ids = _IDS["input_ids"].repeat(2, 1)
+    padding = torch.zeros(2, 12, dtype=torch.bool)
+    padding[1, 9:] = True
+    model = Torch(False).eval()
+    captured = run_with_capture(
+        model, {"input_ids": ids, "padding": padding}, row=1, keep={"encoder": ~padding[1].numpy()}
+    )
+    alone = run_with_capture(model, {"input_ids": ids[1:, :9]})
+    for site, other in zip(captured.sites, alone.sites, strict=True):
+        np.testing.assert_allclose(site.weights(), other.weights(), atol=1e-5)
+
+
 def test_sdpa_with_heads_folded_into_the_batch() -> None:
     def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         folded = (t.reshape(-1, *t.shape[2:]) for t in (q, k, v))
