@@ -46,6 +46,9 @@ interface Wanted {
   readonly place: Place;
 }
 
+/** Milliseconds in which the news of a new record may still arrive. */
+const GRACE_MS = 500;
+
 /** Layers with more cells than this on screen are fetched when they are asked for, not on a guess. */
 const PREFETCH_CELLS = 4_000_000;
 
@@ -86,6 +89,18 @@ export function createExplorer(
 
   const report = (error: unknown) => {
     if (!isAbort(error) && !abort.aborted) failure.value = toErrorInfo(error);
+  };
+
+  /** Reports what went wrong with a record, unless a new one is about to replace it: the kernel has moved on first. */
+  const reportAbout = (name: string, error: unknown) => {
+    if (toErrorInfo(error).code !== "not-recorded") {
+      if (name === record.peek()) report(error);
+      return;
+    }
+    const timer = setTimeout(() => {
+      if (name === record.peek()) report(error);
+    }, GRACE_MS);
+    onRelease(() => clearTimeout(timer));
   };
 
   /** Speaks up when the kernel stays silent; a run that is under way explains the silence. */
@@ -161,7 +176,7 @@ export function createExplorer(
       }
       show(await patiently(loader.load(meta, place, ended)), turn);
     } catch (error) {
-      if (!ended.aborted) report(error);
+      if (!ended.aborted) reportAbout(wanted.record, error);
     }
   });
 
@@ -265,7 +280,7 @@ export function createExplorer(
       query,
     };
   });
-  const rows = new RowLoader(transport, rowsWanted, report, abort);
+  const rows = new RowLoader(transport, rowsWanted, reportAbout, abort);
   onRelease(effect(() => rows.ask(rowsWanted.value, hover.value === null)));
 
   const expected = signal<{ record: string; positions: Prediction[][] } | null>(null);
@@ -283,7 +298,7 @@ export function createExplorer(
           if (expectedFor === name)
             expected.value = { record: name, positions: readPredictions(meta, buffers) };
         })
-        .catch(report);
+        .catch((reason) => reportAbout(name, reason));
     }),
   );
   const predictions = computed(() => {

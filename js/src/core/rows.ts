@@ -55,7 +55,7 @@ export class RowLoader {
   constructor(
     transport: Transport,
     wanted: ReadonlySignal<RowsWanted | null>,
-    onError: (error: unknown) => void,
+    onError: (record: string, error: unknown) => void,
     abort: AbortSignal,
   ) {
     this.#abort = abort;
@@ -75,7 +75,7 @@ export class RowLoader {
         }
         this.#version.value += 1;
       } catch (error) {
-        onError(error);
+        onError(record, error);
       }
     });
     this.rows = computed(() => {

@@ -234,6 +234,24 @@ describe("errors", () => {
     expect([app.error.value, shown(app)]).toEqual([null, ["one", 3, [0, 1]]]);
   });
 
+  it("about a record that the kernel has just replaced are no news", async () => {
+    const { transport, app } = setUp();
+    await answerAll(transport);
+    const gone = new WireError({ code: "not-recorded", what: "An earlier prompt.", todo: "Wait." });
+    app.hold({ query: 1, key: null });
+    transport.of("row")[0]?.fail(gone);
+    await settle();
+    transport.kernel.set("record_id", "two");
+    await answerAll(transport);
+    vi.advanceTimersByTime(1000);
+    expect([app.error.value, shown(app)?.[0]]).toEqual([null, "two"]);
+    app.hold({ query: 2, key: null });
+    transport.of("row")[0]?.fail(gone);
+    await settle();
+    vi.advanceTimersByTime(1000);
+    expect(app.error.value).toEqual(gone.info);
+  });
+
   it("of a run come with the status", async () => {
     const { transport, app } = setUp();
     await answerAll(transport);
