@@ -63,7 +63,8 @@ export function layoutColumns(input: ColumnsInput): Columns {
     : (height - 2 * COLUMN_PAD) / rows;
   const row = Math.min(ROW_MAX, Math.max(ROW_MIN, Math.floor(room)));
   const narrow = width < 560;
-  const blockWidth = heads === 0 ? 0 : Math.max(2, Math.min(narrow ? 6 : 8, Math.floor(72 / heads)));
+  const blockWidth =
+    heads === 0 ? 0 : Math.max(2, Math.min(narrow ? 6 : 8, Math.floor((narrow ? 44 : 72) / heads)));
   const blocksWidth = Math.max(18, blockWidth * heads);
   const indexWidth = narrow ? 26 : INDEX;
   const numberWidth = NUMBER;

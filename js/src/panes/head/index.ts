@@ -28,6 +28,7 @@ import { LinePainter } from "./painter";
 
 /** Most lines that the pane draws at once; it says so when there are more. */
 const MOST_LINES = 40_000;
+const FEW_LINES = 2_000;
 const MOST_FOCUS_LINES = 4_000;
 /** Labels longer than this are cut with an ellipsis; the tooltip has the whole. */
 const LABEL_UNITS = 18;
@@ -145,6 +146,7 @@ class HeadPane {
   destroy(): void {
     this.abort.abort();
     for (const stop of this.stops) stop();
+    this.explorer.hover.value = null;
     this.root.remove();
   }
 
@@ -291,7 +293,6 @@ class HeadPane {
   private startAll(data: LayerData, columns: Columns, ratio: number): void {
     const theme = this.explorer.palette.peek();
     const context = prepare(this.base, columns.width, columns.height, ratio);
-    if (context === null) return;
     const { lines, hidden } = selectLines(data.patterns, {
       queries: this.queries.inSight(),
       keys: this.keys.inSight(),
@@ -303,14 +304,15 @@ class HeadPane {
     this.allLines = lines;
     this.linesFound = lines.found;
     const heads = data.patterns.map((pattern) => pattern.head);
-    this.all.start(context, lines, heads, this.lineView(data, columns, 0.75, 0.03), theme, ratio);
+    // A few faint lines are kept visible; where there are many, that would add up to a weight that is not there.
+    const floor = lines.count <= FEW_LINES ? 0.03 : 0;
+    this.all.start(context, lines, heads, this.lineView(data, columns, 0.75, floor), theme, ratio);
     this.root.dataset.lines = String(lines.count);
   }
 
   private startMarks(data: LayerData, columns: Columns, ratio: number): void {
     const theme = this.explorer.palette.peek();
     const context = prepare(this.marks, columns.width, columns.height, ratio);
-    if (context === null) return;
     const aim = this.aim(data, this.explorer.exact.peek());
     const heads = data.patterns.map((pattern) => pattern.head);
     const threshold = this.explorer.threshold.peek();
@@ -328,7 +330,7 @@ class HeadPane {
       this.focused.start(context, shown, heads, { ...view, left }, theme, ratio);
     }
     if (this.line === null) this.heldLines = shown;
-    this.drawMarks(context, data, columns, aim, heads);
+    if (context !== null) this.drawMarks(context, data, columns, aim, heads);
     this.renderRows(data, aim);
     this.describe(data, aim, threshold);
   }

@@ -27,7 +27,7 @@ export class LinePainter {
 
   /** Starts over with these lines on a wiped canvas. */
   start(
-    context: CanvasRenderingContext2D,
+    context: CanvasRenderingContext2D | null,
     lines: LineSet,
     heads: readonly number[],
     view: LinesView,

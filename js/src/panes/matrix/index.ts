@@ -91,6 +91,7 @@ class MatrixPane {
   destroy(): void {
     this.abort.abort();
     for (const stop of this.stops) stop();
+    this.explorer.hover.value = null;
     this.root.remove();
   }
 
@@ -295,6 +296,8 @@ class MatrixPane {
         ? `${heads}queries down, keys across · + and − zoom, drag to move`
         : `${cell}: ${numbers.join(", ")}`,
     );
+    // Narrow panes cut the line off.
+    this.readout.title = cell === null ? "" : (this.readout.textContent ?? "");
   }
 
   /** The weight of the cell in focus in each chosen head, written out; empty without a cell. */

@@ -90,6 +90,7 @@ class TextPane {
   destroy(): void {
     this.abort.abort();
     for (const stop of this.stops) stop();
+    this.explorer.hover.value = null;
     this.root.remove();
   }
 

@@ -1,0 +1,65 @@
+// An explorer without a transport: signals that a test sets, the same that panes see of the real one.
+import { computed, type Signal, signal } from "@preact/signals-core";
+import type { ExactRow, Explorer, Focus, LayerData, Palette } from "../../src/core/types";
+import type {
+  Direction,
+  ErrorInfo,
+  Scale,
+  Selection,
+  SiteKind,
+  Status,
+  View,
+} from "../../src/wire/schema.gen";
+
+export const PALETTE: Palette = {
+  dark: false,
+  bg: "#ffffff",
+  panel: "#f7f7f8",
+  line: "#e3e4e8",
+  ink: "#1b1d22",
+  soft: "#5c616b",
+  faint: "#666b76",
+  accent: "#2f6fde",
+  hover: "#eef3fd",
+  sans: "sans-serif",
+  mono: "monospace",
+  head: (index) => [(index * 50) % 256, 80, 160],
+  ramp: (t) => [Math.round(255 * (1 - t)), Math.round(255 * (1 - t)), 255],
+};
+
+export interface TestExplorer extends Explorer {
+  readonly data: Signal<LayerData | null>;
+  readonly exact: Signal<readonly ExactRow[]>;
+}
+
+const IDLE: Status = { phase: "idle", run: null, done: 0, total: 0, message: "", error: null };
+const FREE: Selection = { query: null, key: null, locked: false };
+
+export function testExplorer(start: LayerData | null): TestExplorer {
+  const selection = signal<Selection>(FREE);
+  const hover = signal<Focus | null>(null);
+  return {
+    view: signal<View>("head"),
+    site: signal<SiteKind>("decoder"),
+    layer: signal(2),
+    heads: signal([0, 3]),
+    selection,
+    direction: signal<Direction>("from"),
+    threshold: signal(0.02),
+    scale: signal<Scale>("linear"),
+    status: signal(IDLE),
+    hover,
+    focus: computed(
+      () => hover.value ?? (selection.value.locked ? selection.value : { query: null, key: null }),
+    ),
+    palette: signal(PALETTE),
+    data: signal(start),
+    exact: signal<readonly ExactRow[]>([]),
+    predictions: signal(() => []),
+    error: signal<ErrorInfo | null>(null),
+    hold: (focus) => {
+      selection.value = focus === null ? FREE : { ...focus, locked: true };
+    },
+    headNote: () => null,
+  };
+}
