@@ -8,7 +8,7 @@ import { panes } from "./panes";
 import type { Transport } from "./transport/types";
 import { createBanner } from "./ui/banner";
 import { createChips } from "./ui/chips";
-import { createControls } from "./ui/controls";
+import { createControls, createSites } from "./ui/controls";
 import { createIds, el, follow, onResize, setAttribute, setText } from "./ui/dom";
 import { createFooter } from "./ui/footer";
 import { createHeader } from "./ui/header";
@@ -26,11 +26,12 @@ export interface App {
 /** Widths, in CSS pixels, below which the layout changes; CSS container queries are not everywhere. */
 const WIDTHS: readonly (readonly [name: string, below: number])[] = [
   ["narrow", 620],
-  ["medium", 860],
+  ["medium", 780],
+  ["wide", 960],
 ];
 
 function widthClass(width: number): string {
-  return WIDTHS.find(([, below]) => width < below)?.[0] ?? "wide";
+  return WIDTHS.find(([, below]) => width < below)?.[0] ?? "full";
 }
 
 /** The text over the pane while there is nothing to draw. */
@@ -102,7 +103,12 @@ export function createApp(host: HTMLElement, transport: Transport): App {
   const main = el("div", { class: "aw-main" }, panel, createInspector(app, abort));
   root.append(
     header,
-    el("div", { class: "aw-bar aw-tools" }, createTabs(app, ids, abort), createControls(app, abort)),
+    el(
+      "div",
+      { class: "aw-bar aw-tools" },
+      el("div", { class: "aw-where-to" }, createTabs(app, ids, abort), createSites(app, abort)),
+      createControls(app, abort),
+    ),
     createChips(app, abort),
     createBanner(app, abort),
     main,

@@ -106,7 +106,8 @@ export function formatThreshold(value: number): string {
   return value === 0 ? "0" : decimal(value, value < 0.01 ? 3 : 2);
 }
 
-export function createControls(app: ExplorerApp, abort: AbortSignal): HTMLElement {
+/** Which kind of attention, where a record has more than one. */
+export function createSites(app: ExplorerApp, abort: AbortSignal): HTMLElement {
   const sites = createSwitch<SiteKind>(
     "Attention",
     () => (app.data.value?.record.sites ?? []).map(({ kind }) => ({ value: kind, text: SITE_NAMES[kind] })),
@@ -116,6 +117,13 @@ export function createControls(app: ExplorerApp, abort: AbortSignal): HTMLElemen
     },
     abort,
   );
+  follow(abort, () => {
+    sites.hidden = (app.data.value?.record.sites.length ?? 0) < 2;
+  });
+  return sites;
+}
+
+export function createControls(app: ExplorerApp, abort: AbortSignal): HTMLElement {
   const layer = createSlider(
     {
       name: "Layer",
@@ -188,8 +196,5 @@ export function createControls(app: ExplorerApp, abort: AbortSignal): HTMLElemen
   only(threshold, "head");
   only(direction, "text");
   only(scale, "matrix", "text");
-  follow(abort, () => {
-    sites.hidden = (app.data.value?.record.sites.length ?? 0) < 2;
-  });
-  return el("div", { class: "aw-controls" }, sites, layer, head, threshold, direction, scale);
+  return el("div", { class: "aw-controls" }, layer, head, threshold, direction, scale);
 }

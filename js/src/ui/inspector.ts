@@ -65,7 +65,7 @@ function predictionSection(predictions: readonly Prediction[]): HTMLElement {
       label: label === "" ? "∅" : label,
       position: null,
       weight: prob,
-      text: decimal(prob, 2),
+      text: prob < 0.005 ? "<.01" : decimal(prob, 2),
       current: false,
     }),
   );
