@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from attnwidget.errors import InputError
 
@@ -11,6 +12,7 @@ _CONTROL = {"\n": "↵", "\r": "␍", "\t": "⇥", "\x0b": "␋", "\x0c": "␌",
 
 # How vocabularies spell a leading space or a newline: byte-level BPE, SentencePiece.
 _VOCABULARY_MARKS = {"Ġ": " ", "▁": " ", "Ċ": "\n", "ĉ": "\t"}
+_SPACED = {*_VOCABULARY_MARKS, " ", "\n", "\t"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def text_tokens(tokens: Iterable[object]) -> tuple[Token, ...]:
     ----------
     tokens : iterable of str or Token
         Strings may be vocabulary pieces: the marks for a leading space in byte-level and SentencePiece
-        vocabularies become that space.
+        vocabularies become that space. Where no string has one, they are taken as words, with spaces between.
 
     Returns
     -------
@@ -91,7 +93,8 @@ def text_tokens(tokens: Iterable[object]) -> tuple[Token, ...]:
     if isinstance(tokens, str):
         raise InputError("tokens is one string.", "Give a list with one entry per token.")
     made: list[Token] = []
-    for place, token in enumerate(tokens):
+    given = list(tokens)
+    for place, token in enumerate(given):
         if isinstance(token, Token):
             made.append(token)
         elif isinstance(token, str):
@@ -104,7 +107,31 @@ def text_tokens(tokens: Iterable[object]) -> tuple[Token, ...]:
                 f"Token {place} is of type {type(token).__name__}, not a string.",
                 "Give the tokens as strings, for example tokenizer.convert_ids_to_tokens(ids).",
             )
+    if not any(isinstance(token, Token) or str(token)[:1] in _SPACED for token in given):
+        made = _as_words(made)
     return tuple(made)
+
+
+def _as_words(tokens: list[Token]) -> list[Token]:
+    """Put spaces between tokens that are plain words, and join WordPiece's continuations (##)."""
+    words: list[Token] = []
+    for place, token in enumerate(tokens):
+        text = token.text
+        if text.startswith("##") and len(text) > 2:
+            text = text[2:]
+        elif place and _apart(tokens[place - 1], token):
+            text = " " + text
+        words.append(replace(token, text=text))
+    return words
+
+
+def _apart(before: Token, token: Token) -> bool:
+    """Whether a space is usual between two words: not before marks, after openers, or in wide scripts."""
+    if before.special or token.special or not token.text[:1].isalnum() or before.text[-1:] in "([{¿¡“‘«":
+        return False
+    return "W" not in {
+        unicodedata.east_asian_width(character) for character in before.text[-1:] + token.text[0]
+    }
 
 
 def _looks_special(piece: str) -> bool:

@@ -189,7 +189,7 @@ def test_two_stacks_of_unequal_depth() -> None:
     )
     assert record.kinds == ("encoder", "decoder", "cross")
     assert record.layers("encoder") == (0, 1, 2)
-    assert [t.text for t in record.key_tokens("cross")] == ["a", "b", "c", "d", "e"]
+    assert [t.label for t in record.key_tokens("cross")] == ["a", "b", "c", "d", "e"]
     assert record.prompt == "The cat sat."
 
 

@@ -51,6 +51,14 @@ def test_vocabulary_pieces_become_text() -> None:
     assert all(t.id is None for t in tokens)
 
 
+def test_plain_words_are_set_apart() -> None:
+    words = ["[CLS]", "The", "cat", "(", "play", "##ing", ")", ",", "2", "Ein", "猫", "坐", ""]
+    text = "".join(token.text for token in text_tokens(words))
+    assert text == "[CLS]The cat(playing), 2 Ein猫坐"
+    assert [token.label for token in text_tokens(words)][4:6] == ["play", "##ing"]
+    assert [token.text for token in text_tokens([" a", "b"])] == [" a", "b"]
+
+
 def test_tokens_pass_through() -> None:
     token = Token(id=5, text=" x", label="x", segment=1, start=0, end=2)
     assert text_tokens([token]) == (token,)

@@ -87,7 +87,7 @@ def test_a_run_answers_when_it_is_done_and_becomes_the_record(runner: Uniform, w
     service.handle(ask("run", prompt="one two"), wire)
     assert wire.reply("a")["meta"] == {"record": seen[0]}
     assert service.record is not None
-    assert [token.text for token in service.record.tokens] == ["one", "two"]
+    assert [token.label for token in service.record.tokens] == ["one", "two"]
     assert phases[0]["phase"] == "running"
     assert phases[0]["run"] == "a"
     service.handle(ask("open", "b"), wire)

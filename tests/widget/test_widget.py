@@ -85,7 +85,7 @@ def test_given_attention_has_no_model_to_run(given: AttentionExplorer) -> None:
     with pytest.raises(NotRecordedError, match="no model"):
         given.prompt = "something else"
     assert given.status["phase"] == "failed"
-    assert given.record.prompt == "abcd"
+    assert given.record.prompt == "a b c d"
     given.prompt = given.record.prompt
     assert given.status["phase"] == "idle"
 
