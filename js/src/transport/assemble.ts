@@ -6,7 +6,7 @@ export interface WholeReply {
   buffers: DataView[];
 }
 
-interface Partial {
+interface Gathered {
   pieces: (DataView | undefined)[];
   missing: number;
   reply: ReplyOk | null;
@@ -37,41 +37,41 @@ export function cut(pieces: readonly DataView[], lengths: readonly number[]): Da
 }
 
 export class Assembler {
-  readonly #partial = new Map<string, Partial>();
+  readonly #gathered = new Map<string, Gathered>();
 
   /** Takes one message; returns the reply once it is whole, else null. */
   add(message: Chunk | ReplyOk | ReplyError, buffers: readonly DataView[]): WholeReply | null {
     if (!isChunk(message)) return { reply: message, buffers: [...buffers] };
-    const partial = this.#partial.get(message.id) ?? {
+    const gathered = this.#gathered.get(message.id) ?? {
       pieces: new Array<DataView | undefined>(message.parts).fill(undefined),
       missing: message.parts,
       reply: null,
       lengths: [],
     };
-    this.#partial.set(message.id, partial);
+    this.#gathered.set(message.id, gathered);
     const piece = buffers[0];
-    if (piece === undefined || message.part >= partial.pieces.length) {
-      this.#partial.delete(message.id);
+    if (piece === undefined || message.part >= gathered.pieces.length) {
+      this.#gathered.delete(message.id);
       throw new RangeError(`Piece ${message.part} of ${message.parts} is malformed.`);
     }
-    if (partial.pieces[message.part] === undefined) partial.missing -= 1;
-    partial.pieces[message.part] = piece;
+    if (gathered.pieces[message.part] === undefined) gathered.missing -= 1;
+    gathered.pieces[message.part] = piece;
     if (message.reply !== undefined) {
-      partial.reply = message.reply;
-      partial.lengths = message.lengths ?? [];
+      gathered.reply = message.reply;
+      gathered.lengths = message.lengths ?? [];
     }
-    if (partial.missing > 0 || partial.reply === null) return null;
-    this.#partial.delete(message.id);
-    const pieces = partial.pieces.filter((item) => item !== undefined);
-    return { reply: partial.reply, buffers: cut(pieces, partial.lengths) };
+    if (gathered.missing > 0 || gathered.reply === null) return null;
+    this.#gathered.delete(message.id);
+    const pieces = gathered.pieces.filter((item) => item !== undefined);
+    return { reply: gathered.reply, buffers: cut(pieces, gathered.lengths) };
   }
 
   /** Forgets what has arrived of a reply that nobody waits for any more. */
   drop(id: string): void {
-    this.#partial.delete(id);
+    this.#gathered.delete(id);
   }
 
   get pending(): number {
-    return this.#partial.size;
+    return this.#gathered.size;
   }
 }

@@ -77,16 +77,19 @@ function predictionSection(predictions: readonly Prediction[]): HTMLElement {
   );
 }
 
+/** What is known of the chosen heads, and what a reader of the record's numbers should know. */
 function noteSections(app: ExplorerApp): HTMLElement[] {
   const now = app.data.value;
   if (now === null) return [];
-  return now.patterns.flatMap(({ head }) => {
+  const ofRecord = now.record.notes.map((note) => el("p", { class: "aw-note" }, note));
+  const ofHeads = now.patterns.flatMap(({ head }) => {
     const note = app.headNote(now.info.layer, head);
     if (note === null) return [];
     const text = el("p", { class: "aw-note" }, `Head ${now.info.layer}.${head} looks like `);
     text.append(el("b", {}, note.title), `: ${decimal(note.score, 2)}. ${note.text}`);
     return [text];
   });
+  return [...ofHeads, ...ofRecord];
 }
 
 /** With nothing in focus: what the chosen heads do most strongly, and how to go on. */
@@ -127,8 +130,7 @@ function overview(app: ExplorerApp, known: WeakMap<Pattern, readonly Link[]>): H
   const hint = none
     ? "No head is chosen. Press one of the heads above."
     : "Point at a token to see where it looks; click to hold it.";
-  const notes = now.record.notes.map((note) => el("p", { class: "aw-note" }, note));
-  return [el("p", { class: "aw-hint" }, hint), ...sections, ...notes];
+  return [el("p", { class: "aw-hint" }, hint), ...sections];
 }
 
 function heading(reading: Reading): HTMLElement {
