@@ -1,4 +1,4 @@
-"""Latency in the page: from a key or the pointer to the last mark drawn, in a real JupyterLab."""
+"""Latency in the page: from the input to the marks on the canvas, in a real JupyterLab."""
 
 from __future__ import annotations
 
@@ -34,32 +34,33 @@ ex = aw.explore(attentions=attention({tokens}), tokens=[f"t{{i}}" for i in range
                 heads={chosen})
 """
 
-# Notes when each canvas call ends and how long the page's thread was busy with tasks.
+# Notes when each mark on a pane's canvas was made; the small pictures of the heads' buttons do not count.
 WATCH = """() => {
-    const watch = (window.attnwidgetWatch = { last: 0, calls: 0 });
-    for (const name of ["stroke", "fill", "fillRect", "clearRect", "drawImage", "putImageData", "fillText"]) {
+    const marks = (window.attnwidgetMarks = []);
+    for (const name of ["stroke", "fill", "fillRect", "drawImage", "putImageData", "fillText"]) {
         const plain = CanvasRenderingContext2D.prototype[name];
         CanvasRenderingContext2D.prototype[name] = function (...args) {
             const result = plain.apply(this, args);
-            watch.last = performance.now();
-            watch.calls += 1;
+            if (this.canvas.clientWidth > 100) marks.push(performance.now());
             return result;
         };
     }
 }"""
 
-# Does something, then waits until nothing has been drawn for a while; returns milliseconds to the last mark.
+# Does something and waits until nothing has been drawn for a while. Lines are drawn over several frames, the
+# strongest first: returns the milliseconds to the last mark of the first frame, and to the last mark of all.
 TIMED = """([action, quiet, limit]) => new Promise((done) => {
-    const watch = window.attnwidgetWatch;
-    const calls = watch.calls;
+    const marks = window.attnwidgetMarks;
+    marks.length = 0;
     const begun = performance.now();
     new Function(action)();
     const look = () => {
         const now = performance.now();
-        const drawn = watch.calls > calls;
-        if ((drawn && now - watch.last > quiet) || now - begun > limit) {
-            done(drawn ? watch.last - begun : null);
-        } else requestAnimationFrame(look);
+        if (marks.length > 0 && now - marks.at(-1) > quiet) {
+            const gap = marks.findIndex((time, index) => index > 0 && time - marks[index - 1] > 5);
+            done([marks.at(gap === -1 ? -1 : gap - 1) - begun, marks.at(-1) - begun]);
+        } else if (now - begun > limit) done(null);
+        else requestAnimationFrame(look);
     };
     requestAnimationFrame(look);
 })"""
@@ -83,27 +84,38 @@ HOVER = """
 
 
 @dataclass(frozen=True)
-class Latency:
-    """What one length cost.
+class Time:
+    """Milliseconds from an input to the end of the first frame's marks, and to the last mark."""
 
-    Median milliseconds: running the cell that shows the explorer, a layer never seen, a layer seen before, a
-    hover; `saved` is the size in bytes of the notebook saved with its widgets' state.
-    """
+    first: float
+    last: float
+
+    def __str__(self) -> str:
+        return f"{self.first:.0f} / {self.last:.0f} ms"
+
+
+@dataclass(frozen=True)
+class Latency:
+    """What one length cost: medians of what a user waits for, and the size of the saved notebook in bytes."""
 
     tokens: int
-    opened: float
-    first: float
-    again: float
-    hover: float
+    opened: Time
+    fresh: Time
+    seen: Time
+    hover: Time
     saved: int
 
 
-def _timed(page: Page, action: str, quiet: int = QUIET_MS) -> float:
-    """Return the milliseconds from an action to the last mark it drew."""
+def _timed(page: Page, action: str, quiet: int = QUIET_MS) -> Time:
+    """Do something in the page and return how long its marks took."""
     elapsed: Any = page.evaluate(TIMED, [action, quiet, LIMIT_MS])
     if elapsed is None:
         raise RuntimeError(f"nothing was drawn after {action.strip()}")
-    return float(elapsed)
+    return Time(*elapsed)
+
+
+def _median(times: list[Time]) -> Time:
+    return Time(statistics.median(t.first for t in times), statistics.median(t.last for t in times))
 
 
 def _measure(notebook: Notebook, path: Path, tokens: int, chosen: list[int]) -> Latency:
@@ -115,12 +127,11 @@ def _measure(notebook: Notebook, path: Path, tokens: int, chosen: list[int]) -> 
     if explorer.pixels().colours < 2:
         raise RuntimeError("the explorer is blank")
     # Steps of 3: the neighbours of a layer may have been fetched ahead.
-    first = [_timed(page, SET_LAYER.format(layer=layer), QUIET_KERNEL_MS) for layer in range(3, LAYERS, 3)]
-    again = [_timed(page, SET_LAYER.format(layer=layer)) for layer in (6, 9, 6, 9, 6)]
+    fresh = [_timed(page, SET_LAYER.format(layer=layer), QUIET_KERNEL_MS) for layer in range(3, LAYERS, 3)]
+    seen = [_timed(page, SET_LAYER.format(layer=layer)) for layer in (6, 9, 6, 9, 6)]
     hover = [_timed(page, HOVER.format(query=query)) for query in (3, 9, 5, 11, 7, 2, 8)]
     notebook.save()
-    median = statistics.median
-    return Latency(tokens, opened, median(first), median(again), median(hover), path.stat().st_size)
+    return Latency(tokens, opened, _median(fresh), _median(seen), _median(hover), path.stat().st_size)
 
 
 def measure(lengths: list[int], chosen: list[int], tell: Callable[[str], None]) -> list[Latency]:
@@ -157,10 +168,10 @@ def report(latencies: list[Latency]) -> str:
     rows = [
         [
             f"{item.tokens}",
-            *(f"{time:.0f} ms" for time in (item.opened, item.first, item.again, item.hover)),
-            f"{item.saved / 1000:.0f} kB",
+            *map(str, (item.opened, item.fresh, item.seen, item.hover)),
+            f"{item.saved / 1000:,.0f} kB",
         ]
         for item in latencies
     ]
-    head = ["Tokens", "Open", "A layer, first time", "A layer seen before", "Hover", "Saved notebook"]
+    head = ["Tokens", "Run the cell", "A layer, first time", "A layer seen before", "Hover", "Saved notebook"]
     return markdown(head, rows)
