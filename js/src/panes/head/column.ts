@@ -4,6 +4,7 @@ import type { Range } from "../../math/lines";
 import type { Tokens } from "../../wire/schema.gen";
 import { element, setAttribute, setText } from "../kit/dom";
 import { labelOf, tokenTitle } from "../kit/tokens";
+import type { Side } from "./aim";
 
 export interface ColumnHandlers {
   /** The pointer or the keyboard reached a token, or left the column (null). */
@@ -54,7 +55,7 @@ export class TokenColumn {
   private current = 0;
 
   constructor(
-    private readonly side: "query" | "key",
+    private readonly side: Side,
     name: string,
     private readonly handlers: ColumnHandlers,
     signal: AbortSignal,

@@ -1,5 +1,7 @@
 // Points to the strongest tokens that are scrolled out of sight; a click brings them there.
+
 import { element, setAttribute, setText } from "../kit/dom";
+import type { Side } from "./aim";
 
 export interface Hint {
   readonly index: number;
@@ -14,8 +16,6 @@ export interface HintPlace {
   readonly bottom: number;
   readonly most: number;
 }
-
-type Side = "query" | "key";
 
 export class Hints {
   readonly elements: readonly HTMLElement[];

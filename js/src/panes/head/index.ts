@@ -1,29 +1,33 @@
 // The head pane: queries on the left, keys on the right, one line per weight in the colour of its head.
 import { effect } from "@preact/signals-core";
-import type { CreatePane, ExactRow, Explorer, Focus, LayerData } from "../../core/types";
-import { drawBlocks } from "../../draw/blocks";
+import type { CreatePane, Explorer, Focus, LayerData } from "../../core/types";
 import type { LinesView } from "../../draw/lines";
 import { prepare } from "../../draw/surface";
 import { css } from "../../math/colour";
-import { type Columns, layoutColumns, rowCentre, SINK_RULE } from "../../math/columns";
-import { formatCount, formatLimit, formatShare, formatWeight } from "../../math/format";
+import { type Columns, layoutColumns, SINK_RULE } from "../../math/columns";
+import { formatWeight } from "../../math/format";
 import { lineAt } from "../../math/hit";
 import { widestLabel } from "../../math/labels";
-import {
-  hiddenBelow,
-  type LineSet,
-  linesFromQuery,
-  linesToKey,
-  type Range,
-  selectLines,
-} from "../../math/lines";
-import { isMasked, isWeight, readColumn, topIndices } from "../../math/weights";
+import { type LineSet, type Range, selectLines } from "../../math/lines";
 import type { Tokens } from "../../wire/schema.gen";
 import { element, onFrame, onResize, setText } from "../kit/dom";
-import { isSelf, type RowReading, readingOf } from "../kit/readings";
+import { isSelf } from "../kit/readings";
 import { labelOf } from "../kit/tokens";
+import {
+  type Aim,
+  across,
+  aimAt,
+  linesOf,
+  noteOf,
+  readSink,
+  readToken,
+  type Side,
+  strongestIn,
+  type TokenReading,
+} from "./aim";
 import { type RowLook, TokenColumn } from "./column";
 import { type Hint, type HintPlace, Hints } from "./hints";
+import { drawMarks } from "./marks";
 import { LinePainter } from "./painter";
 
 /** Most lines that the pane draws at once; it says so when there are more. */
@@ -32,23 +36,9 @@ const FEW_LINES = 2_000;
 const MOST_FOCUS_LINES = 4_000;
 /** Labels longer than this are cut with an ellipsis; the tooltip has the whole. */
 const LABEL_UNITS = 18;
-const TOP_KEYS = 4;
 /** Pixels between the pointer and a line that it stands for. */
 const LINE_SLACK = 3;
-/** Tokens out of sight are pointed to from this weight on. */
-const LEAST_HINT = 0.05;
-
-/** What the pane is about right now. */
-interface Aim {
-  readonly query: number | null;
-  readonly key: number | null;
-  /** Each chosen head's row of the query in focus; empty without one. */
-  readonly rows: readonly RowReading[];
-  /** What each chosen head's queries give to the key in focus; empty while a query is in focus. */
-  readonly columns: readonly Float32Array[];
-}
-
-const NO_AIM: Aim = { query: null, key: null, rows: [], columns: [] };
+const QUIET: TokenReading = { tone: "plain", number: "", slot: null };
 
 export const createHeadPane: CreatePane = (host, explorer) => {
   const pane = new HeadPane(host, explorer);
@@ -82,14 +72,13 @@ class HeadPane {
   private line: Focus | null = null;
   private dirty = { layout: true, base: true, marks: true };
   private hiddenShare = 0;
-  private linesFound = 0;
 
   constructor(
     host: HTMLElement,
     private readonly explorer: Explorer,
   ) {
     const { signal } = this.abort;
-    const handlers = (side: "query" | "key") => ({
+    const handlers = (side: Side) => ({
       hover: (index: number | null) => this.hover(side, index),
       hold: (index: number) => this.hold(side, index),
       scrolled: () => this.redraw("base"),
@@ -302,7 +291,6 @@ class HeadPane {
     });
     this.hiddenShare = hidden;
     this.allLines = lines;
-    this.linesFound = lines.found;
     const heads = data.patterns.map((pattern) => pattern.head);
     // A few faint lines are kept visible; where there are many, that would add up to a weight that is not there.
     const floor = lines.count <= FEW_LINES ? 0.03 : 0;
@@ -313,191 +301,87 @@ class HeadPane {
   private startMarks(data: LayerData, columns: Columns, ratio: number): void {
     const theme = this.explorer.palette.peek();
     const context = prepare(this.marks, columns.width, columns.height, ratio);
-    const aim = this.aim(data, this.explorer.exact.peek());
+    const aim = aimAt(data, this.explorer.focus.peek(), this.explorer.exact.peek());
     const heads = data.patterns.map((pattern) => pattern.head);
     const threshold = this.explorer.threshold.peek();
-    const view = this.lineView(data, columns, 1, 0.06);
+    const focused = linesOf(aim, threshold, MOST_FOCUS_LINES);
+    this.base.classList.toggle("ap-faded", focused !== null);
     this.focused.stop();
-    let shown: LineSet | null = null;
-    this.base.classList.toggle("ap-faded", aim.query !== null || aim.key !== null);
-    if (aim.query !== null) {
-      const rows = aim.rows.map((row) => (row.sink === null ? row.weights : withSink(row.weights, row.sink)));
-      shown = linesFromQuery(rows, aim.query, threshold, MOST_FOCUS_LINES);
-      this.focused.start(context, shown, heads, { ...view, only: aim.key }, theme, ratio);
-    } else if (aim.key !== null) {
-      shown = linesToKey(aim.columns, aim.key, threshold, MOST_FOCUS_LINES);
-      const left = columns.queryBlocks + columns.blockWidth * heads.length + 3;
-      this.focused.start(context, shown, heads, { ...view, left }, theme, ratio);
+    if (focused !== null) {
+      const view = this.lineView(data, columns, 1, 0.06);
+      // Lines to a key start beside the blocks of the queries.
+      const left =
+        aim.query === null ? columns.queryBlocks + columns.blockWidth * heads.length + 3 : view.left;
+      const only = aim.query === null ? null : aim.key;
+      this.focused.start(context, focused, heads, { ...view, left, only }, theme, ratio);
     }
-    if (this.line === null) this.heldLines = shown;
-    if (context !== null) this.drawMarks(context, data, columns, aim, heads);
-    this.renderRows(data, aim);
-    this.describe(data, aim, threshold);
+    if (this.line === null) this.heldLines = focused;
+    if (context !== null) {
+      const view = {
+        columns,
+        queries: this.queries.inSight(),
+        keys: this.keys.inSight(),
+        queryScroll: this.queries.scroll,
+        keyScroll: this.keys.scroll,
+        keyTop: this.keyTop(data, columns),
+      };
+      drawMarks(context, { aim, heads }, view, theme);
+    }
+    this.renderRows(data, aim, heads);
+    const all = this.allLines;
+    if (all !== null) {
+      setText(this.note, noteOf(data, aim, { threshold, hiddenShare: this.hiddenShare, all, focused }));
+    }
   }
 
-  private aim(data: LayerData, exact: readonly ExactRow[]): Aim {
-    const focus = this.explorer.focus.peek();
-    const within = (index: number | null, count: number) =>
-      index !== null && index >= 0 && index < count ? index : null;
-    const query = within(focus.query, data.queryTokens.label.length);
-    const key = within(focus.key, data.keyTokens.label.length);
-    if (query !== null) {
-      const rows = data.patterns.map((pattern) => readingOf(data, pattern, query, exact));
-      return { query, key, rows, columns: [] };
-    }
-    if (key === null) return NO_AIM;
-    return { query, key, rows: [], columns: data.patterns.map((pattern) => readColumn(pattern, key)) };
-  }
-
-  private drawMarks(
-    context: CanvasRenderingContext2D,
-    data: LayerData,
-    columns: Columns,
-    aim: Aim,
-    heads: readonly number[],
-  ): void {
+  private renderRows(data: LayerData, aim: Aim, heads: readonly number[]): void {
     const theme = this.explorer.palette.peek();
-    const keyTop = this.keyTop(data, columns);
-    const common = { blockWidth: columns.blockWidth, blocksWidth: columns.blocksWidth, row: columns.row };
-    if (aim.query !== null) {
-      const { start, end } = this.keys.inSight();
-      const centre = (index: number) => keyTop + rowCentre(index, columns.row, this.keys.scroll);
-      context.save();
-      context.beginPath();
-      context.rect(0, keyTop, columns.width, columns.height - keyTop);
-      context.clip();
-      drawBlocks(
-        context,
-        { heads, weight: (slot, index) => aim.rows[slot]?.weights[index] ?? Number.NaN },
-        { ...common, x: columns.keyBlocks, start, end, centre },
-        theme,
-      );
-      context.restore();
-      if (data.info.sinks) {
-        drawBlocks(
-          context,
-          { heads, weight: (slot) => aim.rows[slot]?.sink ?? 0 },
-          { ...common, x: columns.keyBlocks, start: 0, end: 1, centre: () => columns.row / 2 },
-          theme,
-        );
-      }
-    } else if (aim.key !== null) {
-      const { start, end } = this.queries.inSight();
-      const blocks = columns.blockWidth * heads.length;
-      context.fillStyle = theme.bg;
-      context.fillRect(columns.queryBlocks - 3, 0, blocks + 6, columns.height);
-      drawBlocks(
-        context,
-        { heads, weight: (slot, index) => aim.columns[slot]?.[index] ?? Number.NaN },
-        {
-          ...common,
-          x: columns.queryBlocks,
-          start,
-          end,
-          centre: (index) => rowCentre(index, columns.row, this.queries.scroll),
-        },
-        theme,
-      );
-    }
-  }
-
-  private renderRows(data: LayerData, aim: Aim): void {
-    const { palette, selection } = this.explorer;
-    const theme = palette.peek();
-    const held = selection.peek();
-    const self = isSelf(data);
-    const heads = data.patterns.map((pattern) => pattern.head);
-    const errors = data.patterns.map((pattern, slot) => aim.rows[slot]?.error ?? pattern.error);
-    const seen = aim.query !== null ? aim.rows.map((row) => row.weights) : aim.columns;
-    const best = strongest(seen);
-    const numbered = new Set(
-      topIndices(best.weights, TOP_KEYS).filter((index) => (best.weights[index] as number) >= 0.005),
-    );
-    if (aim.query !== null && aim.key !== null) numbered.add(aim.key);
-    const other = (index: number): Pick<RowLook, "tone" | "number" | "swatch"> => {
-      if (seen.length === 0) return { tone: "plain", number: "", swatch: null };
-      const weight = best.weights[index] as number;
-      if (best.nan[index]) return { tone: "plain", number: "NaN", swatch: null };
-      if (isMasked(weight)) return { tone: "masked", number: "", swatch: null };
-      const tone = weight > 0.3 ? "strong" : "plain";
-      if (!numbered.has(index)) return { tone, number: "", swatch: null };
-      const slot = best.slot[index] as number;
-      const swatch = heads.length > 1 ? css(theme.head(heads[slot] as number)) : null;
-      return { tone, number: formatWeight(weight, errors[slot] ?? 0), swatch };
+    const { query, key, locked } = this.explorer.selection.peek();
+    const other = across(aim);
+    const echoes = isSelf(data);
+    const look = (side: Side, focus: number | null, twin: number | null, held: number | null) => {
+      return (index: number): RowLook => {
+        const { tone, number, slot } = side === other ? readToken(aim, index) : QUIET;
+        const colour = slot === null || heads.length < 2 ? null : css(theme.head(heads[slot] as number));
+        const echo = echoes && focus === null && index === twin ? "echo" : null;
+        const pressed = locked && held === index;
+        return { box: index === focus ? "focus" : echo, tone, number, swatch: colour, pressed };
+      };
     };
-    const quiet = { tone: "plain", number: "", swatch: null } as const;
-    this.queries.render((index) => ({
-      ...(aim.query === null ? other(index) : quiet),
-      box: index === aim.query ? "focus" : self && aim.query === null && index === aim.key ? "echo" : null,
-      pressed: held.locked && held.query === index,
-    }));
-    this.keys.render((index) => ({
-      ...(aim.query !== null ? other(index) : quiet),
-      box: index === aim.key ? "focus" : self && aim.key === null && index === aim.query ? "echo" : null,
-      pressed: held.locked && held.key === index,
-    }));
-    this.renderHints(data, aim, best, (slot) => errors[slot] ?? 0);
-    const sinks = aim.rows.map((row) => row.sink ?? 0);
-    const slot = topIndices(sinks, 1)[0];
-    const text =
-      !data.info.sinks || slot === undefined ? "" : formatWeight(sinks[slot] ?? 0, errors[slot] ?? 0);
-    setText(this.sinkNumber, text);
+    this.queries.render(look("query", aim.query, aim.key, query));
+    this.keys.render(look("key", aim.key, aim.query, key));
+    setText(this.sinkNumber, readSink(aim));
+    if (other === null) this.hints.show("key", null, null);
+    else this.renderHints(data, aim, other);
   }
 
   /** Points to the strongest token above and below what is in sight. */
-  private renderHints(data: LayerData, aim: Aim, best: Strongest, error: (slot: number) => number): void {
-    const other = aim.query !== null ? "key" : "query";
-    const column = other === "key" ? this.keys : this.queries;
-    const tokens = other === "key" ? data.keyTokens : data.queryTokens;
+  private renderHints(data: LayerData, aim: Aim, side: Side): void {
+    const column = side === "key" ? this.keys : this.queries;
+    const tokens = side === "key" ? data.keyTokens : data.queryTokens;
     const sight = column.inSight();
-    const strongestIn = (start: number, end: number): Hint | null => {
-      let found = -1;
-      for (let index = start; index < end; index++) {
-        const weight = best.weights[index] ?? -1;
-        if (weight >= LEAST_HINT && (found < 0 || weight > (best.weights[found] as number))) found = index;
-      }
-      if (found < 0) return null;
-      const number = formatWeight(best.weights[found] as number, error(best.slot[found] as number));
-      return { index: found, label: labelOf(tokens, found), number };
+    const hint = (range: Range): Hint | null => {
+      const index = strongestIn(aim, range);
+      if (index === null) return null;
+      const slot = aim.best.slot[index] as number;
+      const number = formatWeight(aim.best.weights[index] as number, aim.errors[slot] ?? 0);
+      return { index, label: labelOf(tokens, index), number };
     };
-    const above = strongestIn(0, sight.start);
-    const below = strongestIn(sight.end, best.weights.length);
-    this.hints.show(other, above, below);
+    this.hints.show(
+      side,
+      hint({ start: 0, end: sight.start }),
+      hint({ start: sight.end, end: column.count }),
+    );
   }
 
-  /** Says what is left out and how sure the numbers are. */
-  private describe(data: LayerData, aim: Aim, threshold: number): void {
-    const parts: string[] = [];
-    const limit = formatLimit(threshold);
-    if (aim.query !== null) {
-      const { count, mass } = hiddenBelow(
-        aim.rows.map((row) => row.weights),
-        threshold,
-      );
-      if (count > 0) {
-        const lines = count === 1 ? "1 line" : `${formatCount(count)} lines`;
-        parts.push(`${lines} below ${limit} hidden, ${formatShare(mass)} of the weight`);
-      }
-    } else if (aim.key === null && this.hiddenShare > 0) {
-      parts.push(`lines below ${limit} hidden, ${formatShare(this.hiddenShare)} of the weight`);
-    }
-    if (this.linesFound > MOST_LINES) {
-      parts.push(`the strongest ${formatCount(MOST_LINES)} of ${formatCount(this.linesFound)} lines`);
-    }
-    const error = aim.rows.length > 0 ? Math.max(...aim.rows.map((row) => row.error)) : maxError(data);
-    if (error > 0) parts.push(`≈ within ${formatWeight(error)}`);
-    if (data.info.causal || hasMasked(aim)) parts.push("/// out of reach");
-    setText(this.note, parts.join(" · "));
-  }
-
-  private hover(side: "query" | "key", index: number | null): void {
+  private hover(side: Side, index: number | null): void {
     if (index === null) this.explorer.hover.value = null;
     else if (side === "query") this.explorer.hover.value = { query: index, key: null };
     else this.explorer.hover.value = { query: this.heldQuery(), key: index };
   }
 
   /** Clicking holds; clicking what is held lets go. With a query held, a key is looked at as a cell of its row. */
-  private hold(side: "query" | "key", index: number): void {
+  private hold(side: Side, index: number): void {
     const { query, key, locked } = this.explorer.selection.peek();
     const wanted = side === "query" ? { query: index, key: null } : { query: this.heldQuery(), key: index };
     const same = locked && query === wanted.query && key === wanted.key;
@@ -563,55 +447,7 @@ class HeadPane {
 }
 
 /** Where the hints of one column go: into the lines, beside the column's upper and lower end. */
-function side(
-  columns: Columns,
-  which: "query" | "key",
-  height: number,
-  top: number,
-  most: number,
-): HintPlace {
+function side(columns: Columns, which: Side, height: number, top: number, most: number): HintPlace {
   const edge = which === "query" ? columns.lineLeft : columns.width - columns.lineRight;
   return { edge: edge + 4, top: top + 3, bottom: columns.height - top - height + 3, most };
-}
-
-function withSink(weights: Float32Array, sink: number): Float32Array {
-  const row = new Float32Array(weights.length + 1);
-  row.set(weights);
-  row[weights.length] = sink;
-  return row;
-}
-
-interface Strongest {
-  readonly weights: Float32Array;
-  readonly slot: Uint8Array;
-  readonly nan: Uint8Array;
-}
-
-/** Largest weight over the heads at each position, and which head has it. */
-function strongest(rows: readonly Float32Array[]): Strongest {
-  const length = rows[0]?.length ?? 0;
-  const weights = new Float32Array(length).fill(-1);
-  const slot = new Uint8Array(length);
-  const nan = new Uint8Array(length);
-  rows.forEach((row, s) => {
-    for (let i = 0; i < length; i++) {
-      const weight = row[i] as number;
-      if (Number.isNaN(weight)) nan[i] = 1;
-      else if (weight > (weights[i] as number)) {
-        weights[i] = weight;
-        slot[i] = s;
-      }
-    }
-  });
-  return { weights, slot, nan };
-}
-
-function maxError(data: LayerData): number {
-  return Math.max(0, ...data.patterns.map((pattern) => pattern.error));
-}
-
-function hasMasked(aim: Aim): boolean {
-  return [...aim.rows.map((row) => row.weights), ...aim.columns].some((row) =>
-    row.some((w) => !isWeight(w) && isMasked(w)),
-  );
 }
