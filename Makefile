@@ -29,7 +29,8 @@ BUNDLE := attnwidget/static/widget.js
 SOURCES := $(shell find js/src js/scripts -type f 2>/dev/null) $(wildcard js/*.json js/*.mjs js/*.ts)
 MODULES := js/node_modules/.package-lock.json
 
-.PHONY: help demo test lint build notebooks bench screenshots clean chromium
+.PHONY: help demo test lint lint-style lint-types lint-rooms lint-wire lint-js build notebooks bench
+.PHONY: screenshots clean chromium
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -68,12 +69,23 @@ demo: $(VENV)/.lab $(BUNDLE)
 test: $(VENV)/.dev $(BUNDLE) chromium
 	$(BIN)/python -m tests.run
 
-lint: $(VENV)/.dev $(MODULES)
+# Apart, so that `make -k lint` names everything that is wrong.
+lint: lint-style lint-types lint-rooms lint-wire lint-js
+
+lint-style: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+lint-types: $(VENV)/.dev
 	$(BIN)/mypy
+
+lint-rooms: $(VENV)/.dev
 	$(BIN)/lint-imports --no-logo
+
+lint-wire: $(VENV)/.dev
 	$(BIN)/python -m attnwidget.wire.generate --check
+
+lint-js: $(MODULES)
 	cd js && npm run --silent check
 
 build: $(VENV)/.dev $(BUNDLE)
