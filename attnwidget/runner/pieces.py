@@ -25,7 +25,8 @@ class Spelling:
     Attributes
     ----------
     kind : {"bytes", "space", "wordpiece", "suffix", "words"}
-        "bytes": one letter per byte (byte-level BPE). "space": a mark stands for the space (SentencePiece).
+        "bytes": one letter per byte (byte-level BPE), with a mark if it ends words. "space": a mark stands
+        for the space (SentencePiece).
         "wordpiece": a prefix marks what carries on a word. "suffix": a suffix marks what ends a word.
         "words": every entry is a word.
     mark : str
@@ -40,6 +41,11 @@ class Spelling:
     mark: str = ""
     byte_fallback: bool = False
     leading_space: bool = False
+
+    @property
+    def ends_words(self) -> bool:
+        """Whether the mark stands at the end of a word."""
+        return self.kind == "suffix" or (self.kind == "bytes" and bool(self.mark))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +96,10 @@ def piece_bytes(piece: str, spelling: Spelling) -> bytes:
     """
     if spelling.kind == "bytes":
         letters = _byte_letters()
-        if all(char in letters for char in piece):
-            return bytes(letters[char] for char in piece)
+        ends = bool(spelling.mark) and piece.endswith(spelling.mark)
+        inner = piece.removesuffix(spelling.mark) if ends else piece
+        if all(char in letters for char in inner):
+            return bytes(letters[char] for char in inner) + b" " * ends
         return piece.encode("utf-8", "replace")
     if spelling.byte_fallback and (match := _BYTE_PIECE.fullmatch(piece)):
         return bytes([int(match[1], 16)])
@@ -162,6 +170,6 @@ def read_pieces(pieces: Sequence[str], spelling: Spelling) -> list[Piece]:
     drops = spelling.leading_space or spelling.kind in {"wordpiece", "words"}
     if read and drops and read[0].text.startswith(" "):
         read[0] = Piece(read[0].text[1:], read[0].continued, read[0].data)
-    if read and spelling.kind == "suffix":
+    if read and spelling.ends_words:
         read[-1] = Piece(read[-1].text.removesuffix(" "), read[-1].continued, read[-1].data)
     return read

@@ -89,6 +89,8 @@ def tokens_from_offsets(
                 segment=segment,
                 continued=piece.continued or (carries_on and not cut and bool(piece.text.strip())),
                 span=(start, end),
+                # Where the unknown token is the end token as well, it may stand for a text that was typed.
+                special=vocabulary.is_special(index) and cut.strip().endswith(vocabulary.name(index) or ""),
             )
         )
     for which, position in last.items():
@@ -116,12 +118,13 @@ def _token(
     segment: int = 0,
     continued: bool | None = None,
     span: tuple[int, int] | None = None,
+    special: bool | None = None,
 ) -> Token:
     return Token(
         id=index,
         text=piece.text if text is None else text,
         label=vocabulary.token_label(index, piece),
-        special=index in vocabulary.special,
+        special=vocabulary.is_special(index) if special is None else special,
         continued=piece.continued if continued is None else continued,
         segment=segment,
         start=None if span is None else span[0],

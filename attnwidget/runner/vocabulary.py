@@ -48,7 +48,7 @@ def find_spelling(backend: Any) -> Spelling | None:
     parts = decoders or _components(backend.pre_tokenizer)
     kinds = {part["type"]: part for part in parts}
     if "ByteLevel" in kinds:
-        return Spelling("bytes")
+        return Spelling("bytes", getattr(backend.model, "end_of_word_suffix", None) or "")
     if "WordPiece" in kinds:
         return Spelling("wordpiece", kinds["WordPiece"].get("prefix", "##"))
     replace = kinds.get("Replace")
@@ -106,6 +106,14 @@ class Vocabulary:
         }
         content = {getattr(self.tokenizer, f"{name}_token_id", None) for name in ("unk", "mask")}
         return {index for index in content - structure if index is not None}
+
+    def is_special(self, token_id: int) -> bool:
+        """Tell whether an id frames the text instead of standing for a part of it."""
+        return token_id in self.special
+
+    def name(self, token_id: int) -> str | None:
+        """Return the name of an id that was added to the vocabulary, as it is typed; else None."""
+        return self._added.get(token_id)
 
     def names(self, ids: Sequence[int]) -> list[str | bytes | None]:
         """Return the vocabulary's own spelling of each id, None for ids that it does not have."""
@@ -222,7 +230,7 @@ class Vocabulary:
         return CONTINUED if piece.continued else self.label(token_id)
 
     def _text_label(self, text: str) -> str:
-        ends_word = self.spelling is not None and self.spelling.kind == "suffix" and bool(text.strip(" "))
+        ends_word = self.spelling is not None and self.spelling.ends_words and bool(text.strip(" "))
         return text_label(text.removesuffix(" ") if ends_word else text)
 
     def label(self, token_id: int) -> str:

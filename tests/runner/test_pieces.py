@@ -62,6 +62,7 @@ def test_first_token_of_a_character_shows_it() -> None:
         (["run", "##ning", "fast"], Spelling("wordpiece", "##"), ["run", "ning", " fast"]),
         (["##", "x"], Spelling("wordpiece", "##"), ["##", " x"]),
         (["run", "ning</w>", "fast</w>"], Spelling("suffix", "</w>"), ["run", "ning ", "fast"]),
+        (["run", "ningÃ©</w>", "</w>"], Spelling("bytes", "</w>"), ["run", "ningé ", ""]),
         (["run", "fast"], Spelling("words"), ["run", " fast"]),
         (["not in the alphabet: 中"], BYTES, ["not in the alphabet: 中"]),
     ],

@@ -67,7 +67,7 @@ def test_pairs_add_up_as_well(kind: str, text: str, context: str) -> None:
     assert typed(tokens, 1) == context
 
 
-@pytest.mark.parametrize("kind", ["byte-level", "byte-level, trimmed", "byte fallback"])
+@pytest.mark.parametrize("kind", ["byte-level", "byte-level, trimmed", "byte fallback", "marked spaces"])
 @given(text=TEXTS)
 def test_ids_alone_give_the_text_back_where_the_tokenizer_loses_nothing(kind: str, text: str) -> None:
     ids = kept(kind)(text, add_special_tokens=False)["input_ids"]
@@ -123,6 +123,15 @@ def test_metaspace_labels() -> None:
     assert [token.text for token in tokens] == ["", "T", "he", " cat", "</s>"]
 
 
+@pytest.mark.parametrize("kind", ["word end", "word end, bytes"])
+def test_marks_of_word_ends_do_not_show(kind: str) -> None:
+    tokens = tokens_of(kind, "cats sat")
+    shown = "".join(token.label for token in tokens)
+    assert shown == "catssat"
+    read = tokens_from_ids([token.id or 0 for token in tokens], Vocabulary(kept(kind)))
+    assert "".join(token.text for token in read) == "cats sat"
+
+
 def test_an_unknown_word_keeps_its_text_and_is_not_special() -> None:
     unknown = next(token for token in tokens_of("wordpiece", "The ☃") if token.label == "[UNK]")
     assert (unknown.text, unknown.special) == (" ☃", False)
@@ -137,6 +146,12 @@ def test_a_mask_is_content_and_the_frame_is_not() -> None:
 def test_a_special_token_that_was_typed_has_its_place_in_the_text() -> None:
     token = tokens_of("byte-level", "The<|eos|>cat")[1]
     assert (token.text, token.special, token.start, token.end) == ("<|eos|>", True, 3, 10)
+
+
+def test_an_unknown_character_is_content_even_if_its_token_is_the_end_token() -> None:
+    tokens = tokens_of("word end, bytes", "0<|eos|>")
+    assert [(token.text, token.special) for token in tokens] == [("0", False), ("<|eos|>", True)]
+    assert {token.label for token in tokens} == {"⟨eos⟩"}
 
 
 def test_a_normalised_ligature_is_one_character_over_two_tokens() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 SENTENCES = [
@@ -116,6 +116,52 @@ def word_end() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>")
 
 
+def word_end_bytes() -> PreTrainedTokenizerFast:
+    """Byte-level BPE in lower case that marks the end of a word, as in CLIP, without the word "0"."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    merges = [("c", "a"), ("ca", "t"), ("cat", "s</w>"), ("s", "a"), ("sa", "t</w>")]
+    pieces = ["<|eos|>", *alphabet, *(f"{letter}</w>" for letter in alphabet), *("".join(m) for m in merges)]
+    pieces.remove("0</w>")
+    backend = Tokenizer(
+        models.BPE(
+            {piece: index for index, piece in enumerate(pieces)},
+            merges,
+            end_of_word_suffix="</w>",
+            unk_token="<|eos|>",
+        )
+    )
+    backend.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
+    backend.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.BertPreTokenizer(), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    backend.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|eos|>")
+
+
+def composed() -> PreTrainedTokenizerFast:
+    """Byte-level BPE behind a normaliser and a splitter of its own, as in Qwen."""
+    tokenizer = byte_level()
+    backend = tokenizer.backend_tokenizer
+    backend.normalizer = normalizers.NFC()
+    backend.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(r"\p{N}| ?\p{L}+|\s+|[^\s\p{L}\p{N}]+"), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|eos|>")
+
+
+def marked_spaces() -> PreTrainedTokenizerFast:
+    """The vocabulary of `byte_fallback` without a space put in front, as in Gemma."""
+    backend = byte_fallback().backend_tokenizer
+    backend.normalizer = normalizers.Replace(" ", "▁")
+    backend.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", unk_token="<unk>")
+
+
 @cache
 def kept(kind: str) -> PreTrainedTokenizerFast:
     """One of the above by name, made once."""
@@ -128,6 +174,9 @@ def kept(kind: str) -> PreTrainedTokenizerFast:
         "unigram, normalised": lambda: unigram(normalizer=True),
         "byte fallback": byte_fallback,
         "word end": word_end,
+        "word end, bytes": word_end_bytes,
+        "byte-level, composed": composed,
+        "marked spaces": marked_spaces,
     }[kind]()
 
 
@@ -140,4 +189,7 @@ KINDS = (
     "unigram, normalised",
     "byte fallback",
     "word end",
+    "word end, bytes",
+    "byte-level, composed",
+    "marked spaces",
 )
