@@ -7,7 +7,7 @@ import type { Range } from "./lines";
  * A text of at most `whole` tokens stays in one block. Longer ones are cut after a newline where one is near,
  * else before a token that starts with a space, else where it falls.
  */
-export function cutText(texts: readonly string[], size = 256, whole = 2000): Range[] {
+export function cutText(texts: readonly string[], size = 256, whole = 800): Range[] {
   const count = texts.length;
   if (count === 0) return [];
   if (count <= whole) return [{ start: 0, end: count }];

@@ -16,6 +16,9 @@ export interface Shade {
   readonly ink: string;
 }
 
+/** Pixels left free beyond a word that was brought into sight. */
+const REVEAL_MARGIN = 24;
+
 export class TokenFlow {
   readonly root: HTMLElement;
   private spans: HTMLElement[] = [];
@@ -113,6 +116,15 @@ export class TokenFlow {
     this.held?.setAttribute("aria-selected", "false");
     this.held = held === null ? null : (this.spans[held] ?? null);
     this.held?.setAttribute("aria-selected", "true");
+  }
+
+  /** Brings a word into sight, without moving the page around the pane. */
+  reveal(index: number, scroller: HTMLElement): void {
+    const word = this.spans[index]?.getBoundingClientRect();
+    if (word === undefined) return;
+    const sight = scroller.getBoundingClientRect();
+    if (word.top < sight.top) scroller.scrollTop -= sight.top - word.top + REVEAL_MARGIN;
+    else if (word.bottom > sight.bottom) scroller.scrollTop += word.bottom - sight.bottom + REVEAL_MARGIN;
   }
 
   private swap(before: HTMLElement | null, index: number | null, name: string): HTMLElement | null {

@@ -7,6 +7,7 @@ import { formatWeight } from "../../math/format";
 import { isolate } from "../../math/labels";
 import { toScale } from "../../math/scale";
 import { isMasked } from "../../math/weights";
+import type { Selection } from "../../wire/schema.gen";
 import { element, onFrame, onResize, setText } from "../kit/dom";
 import { Legend } from "../kit/legend";
 import { isSelf } from "../kit/readings";
@@ -55,6 +56,7 @@ class TextPane {
   private colours: Colours | null = null;
   /** Shading without a focus costs a pass over the patterns; it is kept while they stay. */
   private resting: { data: LayerData; shading: Shading } | null = null;
+  private held: Selection | null = null;
   private record = "";
 
   constructor(
@@ -98,7 +100,10 @@ class TextPane {
     const data = this.explorer.data.peek();
     if (data === null) return false;
     const self = isSelf(data);
-    if (data.record.record !== this.record) this.scroller.scrollTop = 0;
+    if (data.record.record !== this.record) {
+      this.scroller.scrollTop = 0;
+      this.held = null;
+    }
     this.record = data.record.record;
     this.queryFlow.setTokens(data.queryTokens);
     this.keyTitle.hidden = self;
@@ -108,6 +113,7 @@ class TextPane {
     const shading = this.shading(data);
     this.paint(data, shading, self);
     this.mark(shading, self);
+    this.revealHeld(self);
     this.write(data, shading);
     this.root.dataset.drawn = "1";
     return false;
@@ -151,6 +157,17 @@ class TextPane {
     const beside = (side: Side) => (cell && subject !== null && subject.side !== side ? focus[side] : null);
     this.queryFlow.mark(on("query"), beside("query"), locked ? query : null);
     this.keyFlow.mark(on("key"), beside("key"), locked ? key : null);
+  }
+
+  /** What is held may have been set from elsewhere, out of sight. */
+  private revealHeld(self: boolean): void {
+    const held = this.explorer.selection.peek();
+    const before = this.held;
+    this.held = held;
+    if (!held.locked || (held.query === before?.query && held.key === before.key)) return;
+    const index = held.query ?? held.key;
+    const flow = self || held.query !== null ? this.queryFlow : this.keyFlow;
+    if (index !== null) flow.reveal(index, this.scroller);
   }
 
   private write(data: LayerData, shading: Shading): void {
