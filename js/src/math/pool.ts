@@ -39,7 +39,7 @@ export function poolMax(source: Weights, block: number): Pooled {
   return { rows, columns, block, values, masked, nan };
 }
 
-/** Cells per block so that a block covers at least one device pixel. */
+/** Cells per block so that a block covers at least one device pixel: a power of two, so that zooming rarely changes it. */
 export function poolBlock(cell: number, pixelRatio: number): number {
-  return Math.max(1, Math.ceil(1 / (cell * pixelRatio) - 1e-6));
+  return 2 ** Math.max(0, Math.ceil(Math.log2(1 / (cell * pixelRatio)) - 1e-6));
 }

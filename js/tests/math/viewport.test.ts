@@ -186,5 +186,12 @@ describe("pooling", () => {
     expect(poolBlock(0.5, 1)).toBe(2);
     expect(poolBlock(0.15, 2)).toBe(4);
     expect(poolBlock(12, 1)).toBe(1);
+    for (let i = 0; i < 200; i++) {
+      const cell = random() * 2 + 0.01;
+      const block = poolBlock(cell, 2);
+      expect(block * cell * 2).toBeGreaterThanOrEqual(1 - 1e-5);
+      if (block > 1) expect(block * cell * 2).toBeLessThan(2);
+      expect(Math.log2(block) % 1).toBe(0);
+    }
   });
 });

@@ -111,7 +111,7 @@ class MatrixPane {
     const ratio = window.devicePixelRatio || 1;
     const theme = this.explorer.palette.peek();
     const scale = this.explorer.scale.peek();
-    if (this.dirty.layout) this.layout(data, ratio);
+    if (this.dirty.layout) this.layout(data);
     if (this.dirty.cells) {
       for (const panel of this.panels) panel.draw(data, this.viewport, scale, theme, ratio);
       this.describeZoom(data, ratio);
@@ -122,7 +122,7 @@ class MatrixPane {
     return false;
   }
 
-  private layout(data: LayerData, ratio: number): void {
+  private layout(data: LayerData): void {
     const theme = this.explorer.palette.peek();
     const shown = data.patterns.slice(0, MOST_PANELS);
     while (this.panels.length > shown.length) this.panels.pop()?.root.remove();
@@ -143,7 +143,7 @@ class MatrixPane {
     this.viewport = clampView(this.viewport, frame);
     const { place } = this;
     shown.forEach((pattern, index) => {
-      this.panels[index]?.show(pattern, place, theme, ratio);
+      this.panels[index]?.show(pattern, place, theme);
     });
   }
 

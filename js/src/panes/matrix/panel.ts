@@ -28,6 +28,17 @@ export interface PanelHandlers {
   zoomed(): boolean;
 }
 
+/** A pattern read at some coarseness, with its picture in the scale and theme that it was last painted in. */
+interface Reading {
+  readonly pooled: Pooled;
+  image: HTMLCanvasElement | null;
+  scale: Scale | null;
+  theme: Palette | null;
+}
+
+/** Coarsenesses kept of one pattern. */
+const KEPT = 4;
+
 export class MatrixPanel {
   readonly root: HTMLElement;
   readonly surface = element("canvas", "ap-heat", {
@@ -41,9 +52,9 @@ export class MatrixPanel {
   private readonly stage: HTMLElement;
   private place: PanelPlace | null = null;
   private pattern: Pattern | null = null;
-  private pooled: Pooled | null = null;
-  private image: HTMLCanvasElement | null = null;
-  private painted: { scale: Scale; theme: Palette; pooled: Pooled } | null = null;
+  private readonly readings = new Map<number, Reading>();
+  /** What is on screen. */
+  current: Pooled | null = null;
 
   constructor(
     private readonly handlers: PanelHandlers,
@@ -55,45 +66,44 @@ export class MatrixPanel {
     this.listen(signal);
   }
 
-  /** Reads the pattern anew only when it, or the room for it, changed. */
-  show(pattern: Pattern, place: PanelPlace, theme: Palette, ratio: number): void {
-    const block = poolBlock(Math.min(place.frame.cellWidth, place.frame.cellHeight), ratio);
-    if (pattern !== this.pattern) this.pooled = null;
+  /** Takes a pattern and its place; what was read of the same pattern before is kept. */
+  show(pattern: Pattern, place: PanelPlace, theme: Palette): void {
+    if (pattern !== this.pattern) {
+      this.readings.clear();
+      this.current = null;
+    }
     this.pattern = pattern;
     this.place = place;
-    if (this.pooled === null || this.pooled.block !== block) this.pooled = poolMax(pattern, block);
     this.root.style.width = `${place.width}px`;
     this.stage.style.height = `${place.height}px`;
     this.swatch.style.background = css(theme.head(pattern.head));
     setText(this.name, `Head ${pattern.head}`);
   }
 
-  get current(): Pooled | null {
-    return this.pooled;
-  }
-
-  /** At a zoom where cells are larger than a pixel, pooled blocks would hide them: reads the cells themselves. */
-  private detail(viewport: Viewport, ratio: number): Pooled | null {
-    const { pooled, pattern, place } = this;
-    if (pooled === null || pattern === null || place === null) return null;
-    const cell = Math.min(place.frame.cellWidth, place.frame.cellHeight) * viewport.zoom;
-    const block = poolBlock(cell, ratio);
-    if (block !== pooled.block) this.pooled = poolMax(pattern, block);
-    return this.pooled;
+  /** The pattern in blocks that are no smaller than a pixel at this zoom: the nearer one looks, the finer. */
+  private readingAt(pattern: Pattern, frame: Frame, viewport: Viewport, ratio: number): Reading {
+    const block = poolBlock(Math.min(frame.cellWidth, frame.cellHeight) * viewport.zoom, ratio);
+    const known = this.readings.get(block);
+    if (known !== undefined) return known;
+    if (this.readings.size >= KEPT) this.readings.clear();
+    const made = { pooled: poolMax(pattern, block), image: null, scale: null, theme: null };
+    this.readings.set(block, made);
+    return made;
   }
 
   draw(data: LayerData, viewport: Viewport, scale: Scale, theme: Palette, ratio: number): void {
     const { place, pattern } = this;
-    const pooled = this.detail(viewport, ratio);
-    if (place === null || pattern === null || pooled === null) return;
-    const image = this.paint(pooled, scale, theme);
+    if (place === null || pattern === null) return;
+    const reading = this.readingAt(pattern, place.frame, viewport, ratio);
+    this.current = reading.pooled;
+    const image = paint(reading, scale, theme);
     const context = prepare(this.surface, place.width, place.height, ratio);
     if (context === null || image === null) return;
     context.translate(place.left, place.top);
     const { frame } = place;
     drawHeat(
       context,
-      { image, pooled, weights: pattern, error: pattern.error },
+      { image, pooled: reading.pooled, weights: pattern, error: pattern.error },
       { frame, viewport, scale },
       theme,
     );
@@ -119,20 +129,6 @@ export class MatrixPanel {
   /** What a screen reader says of the panel. */
   describe(text: string): void {
     setAttribute(this.surface, "aria-label", text);
-  }
-
-  private paint(pooled: Pooled, scale: Scale, theme: Palette): HTMLCanvasElement | null {
-    const { painted } = this;
-    if (this.image !== null && painted !== null) {
-      if (painted.scale === scale && painted.theme === theme && painted.pooled === pooled) return this.image;
-    }
-    const image = this.image ?? document.createElement("canvas");
-    const context = prepare(image, pooled.columns, pooled.rows, 1);
-    if (context === null) return null;
-    paintCells(context, pooled, { scale }, theme);
-    this.image = image;
-    this.painted = { scale, theme, pooled };
-    return image;
   }
 
   private listen(signal: AbortSignal): void {
@@ -203,4 +199,18 @@ export class MatrixPanel {
 
   /** Set by the pane: what is in sight now. */
   viewport: () => Viewport = () => ({ query: 0, key: 0, zoom: 1 });
+}
+
+/** The reading's picture, painted anew only for another scale or theme. */
+function paint(reading: Reading, scale: Scale, theme: Palette): HTMLCanvasElement | null {
+  const { pooled } = reading;
+  if (reading.image !== null && reading.scale === scale && reading.theme === theme) return reading.image;
+  const image = reading.image ?? document.createElement("canvas");
+  const context = prepare(image, pooled.columns, pooled.rows, 1);
+  if (context === null) return null;
+  paintCells(context, pooled, { scale }, theme);
+  reading.image = image;
+  reading.scale = scale;
+  reading.theme = theme;
+  return image;
 }
