@@ -125,6 +125,7 @@ class AttentionExplorer(anywidget.AnyWidget):
         self._service = Service(
             record, runner=runner, head_notes=head_notes, on_record=self._show, on_status=self._tell
         )
+        self._shown = record
         site, layer, heads = opening(record, traits.get("site"), traits.get("layer"))
         shown = {"site": site, "layer": layer, "heads": heads, "prompt": record.prompt}
         super().__init__(**shown | {"context": record.context or ""} | traits)
@@ -191,7 +192,9 @@ class AttentionExplorer(anywidget.AnyWidget):
         with self.hold_sync(), self.hold_trait_notifications():
             self.prompt, self.context = record.prompt, record.context or ""
             site = self.site if self.site in record.kinds else record.kinds[0]
-            self.site, self.selection = site, state.check_selection(record, site, self.selection)
+            self.site = site
+            self.selection = state.kept_selection(self._shown, record, site, self.selection)
+            self._shown = record
             self.set_trait("record_id", record.id)
 
     def _tell(self, status: Status) -> None:

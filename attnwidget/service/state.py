@@ -53,6 +53,21 @@ def check_selection(record: AttentionRecord, site: SiteKind, selection: Mapping[
     return cast(Selection, held)
 
 
+def kept_selection(
+    old: AttentionRecord, new: AttentionRecord, site: SiteKind, selection: Selection
+) -> Selection:
+    """Return what stays held after a new prompt: a position whose token reads the same as before."""
+    held: dict[str, int | None] = {"query": selection["query"], "key": selection["key"]}
+    for name, stream in zip(("query", "key"), streams_of(site), strict=True):
+        before, after = (record.streams.get(stream, ()) for record in (old, new))
+        position = held[name]
+        if position is not None and (
+            position >= min(len(before), len(after)) or before[position].text != after[position].text
+        ):
+            held[name] = None
+    return check_selection(new, site, held)
+
+
 def nearest_layer(record: AttentionRecord, site: SiteKind, layer: int) -> int:
     """Return the layer with this kind of attention that is nearest to `layer`."""
     return min(record.layers(site), key=lambda other: abs(other - layer))

@@ -93,13 +93,15 @@ def test_given_attention_has_no_model_to_run(given: AttentionExplorer) -> None:
 def test_setting_the_prompt_runs_it_and_keeps_the_place(live: AttentionExplorer) -> None:
     first = live.record
     live.layer, live.heads, live.selection = 1, [0, 3], {"query": 6, "key": 2}
-    live.prompt = "The dog barked"
+    live.prompt = "The cat barked"
     assert live.record is not first
     assert live.record_id == live.record.id != first.id
-    assert live.record.prompt == "The dog barked"
+    assert live.record.prompt == "The cat barked"
     assert (live.layer, live.heads) == (1, [0, 3])
-    # Token 6 is gone with the longer prompt; token 2 still exists.
+    # Token 6 is gone with the longer prompt; token 2 is still the cat.
     assert live.selection == {"query": None, "key": 2, "locked": True}
+    live.prompt = "The dog barked"
+    assert live.selection == {"query": None, "key": None, "locked": False}
     assert live.status["phase"] == "idle"
 
 
