@@ -81,8 +81,10 @@ export function createApp(host: HTMLElement, transport: Transport): App {
   root.dataset.theme = scheme.peek();
   // Hosts may render into an element that is not on the page yet, and there styles cannot be read.
   const attached = signal(root.isConnected);
+  const redraws = signal(0);
   const palette = computed(() => {
     attached.value;
+    redraws.value;
     const dark = scheme.value === "dark";
     // Before reading: the custom properties depend on it.
     root.dataset.theme = scheme.value;
@@ -126,6 +128,10 @@ export function createApp(host: HTMLElement, transport: Transport): App {
     setAttribute(root, "data-loading", app.loading.value);
     setAttribute(root, "aria-busy", String(app.running.value || app.loading.value));
   });
+  follow(abort, () => {
+    palette.value;
+    whenSeen(root, () => redraws.value++, abort);
+  });
   const measure = () => {
     attached.value = root.isConnected;
     // A hidden notebook has no width; the layout stays as it was.
@@ -164,6 +170,23 @@ export function createApp(host: HTMLElement, transport: Transport): App {
       root.remove();
     },
   };
+}
+
+/**
+ * Calls `repeat` when what is drawn in the next frame is drawn into nothing.
+ *
+ * JupyterLab takes its style sheets away while it changes the theme: for one frame nothing has a size, and when the
+ * sizes are back they are the old ones, so no observer hears of it.
+ */
+function whenSeen(root: HTMLElement, repeat: () => void, abort: AbortSignal): void {
+  const frame = requestAnimationFrame(() => {
+    if (root.clientWidth > 0) return;
+    const timer = setTimeout(() => {
+      if (root.clientWidth > 0) repeat();
+    }, 150);
+    abort.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  });
+  abort.addEventListener("abort", () => cancelAnimationFrame(frame), { once: true });
 }
 
 /** Says on the root which record is drawn, once the frame that draws it is through. */

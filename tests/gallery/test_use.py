@@ -228,6 +228,27 @@ def test_theme_follows_the_host(gallery: Gallery) -> None:
     expect(root).to_have_attribute("data-theme", "light")
 
 
+def test_a_theme_that_arrives_while_nothing_has_a_size(gallery: Gallery) -> None:
+    page = gallery.open("default")
+    light = pixels(page)
+    # JupyterLab without style sheets for a frame; the sizes are back before any observer looks.
+    page.evaluate(
+        """() => {
+          const root = document.querySelector(".attnwidget");
+          document.body.setAttribute("data-jp-theme-light", "false");
+          root.style.display = "none";
+          const back = () => { window.sizeThen = root.clientWidth; root.style.display = ""; };
+          Promise.resolve().then(() => requestAnimationFrame(back));
+        }"""
+    )
+    page.wait_for_function(
+        """light => [...document.querySelectorAll('.aw-pane canvas')]
+          .map(canvas => canvas.toDataURL()).join() !== light""",
+        arg=light,
+    )
+    assert page.evaluate("window.sizeThen") == 0
+
+
 def test_it_draws_when_its_element_joins_the_page_late(gallery: Gallery) -> None:
     page = gallery.open("default", theme="light")
     page.evaluate(
