@@ -30,6 +30,14 @@ const WIDTHS: readonly (readonly [name: string, below: number])[] = [
   ["wide", 960],
 ];
 
+/**
+ * Milliseconds after a change of theme at which everything is drawn once more.
+ *
+ * JupyterLab takes its style sheets away while it changes the theme: for a frame nothing has a size, what is drawn then
+ * is lost, and when the sizes are back they are the old ones, so no observer hears of it.
+ */
+const SETTLED_MS = [250, 1000];
+
 function widthClass(width: number): string {
   return WIDTHS.find(([, below]) => width < below)?.[0] ?? "full";
 }
@@ -128,10 +136,18 @@ export function createApp(host: HTMLElement, transport: Transport): App {
     setAttribute(root, "data-loading", app.loading.value);
     setAttribute(root, "aria-busy", String(app.running.value || app.loading.value));
   });
+  let again: ReturnType<typeof setTimeout>[] = [];
+  const callOff = () => {
+    for (const timer of again) clearTimeout(timer);
+  };
+  let drawnIn = scheme.peek();
   follow(abort, () => {
-    palette.value;
-    whenSeen(root, () => redraws.value++, abort);
+    if (scheme.value === drawnIn) return;
+    drawnIn = scheme.value;
+    callOff();
+    again = SETTLED_MS.map((delay) => setTimeout(() => redraws.value++, delay));
   });
+  abort.addEventListener("abort", callOff, { once: true });
   const measure = () => {
     attached.value = root.isConnected;
     // A hidden notebook has no width; the layout stays as it was.
@@ -170,23 +186,6 @@ export function createApp(host: HTMLElement, transport: Transport): App {
       root.remove();
     },
   };
-}
-
-/**
- * Calls `repeat` when what is drawn in the next frame is drawn into nothing.
- *
- * JupyterLab takes its style sheets away while it changes the theme: for one frame nothing has a size, and when the
- * sizes are back they are the old ones, so no observer hears of it.
- */
-function whenSeen(root: HTMLElement, repeat: () => void, abort: AbortSignal): void {
-  const frame = requestAnimationFrame(() => {
-    if (root.clientWidth > 0) return;
-    const timer = setTimeout(() => {
-      if (root.clientWidth > 0) repeat();
-    }, 150);
-    abort.addEventListener("abort", () => clearTimeout(timer), { once: true });
-  });
-  abort.addEventListener("abort", () => cancelAnimationFrame(frame), { once: true });
 }
 
 /** Says on the root which record is drawn, once the frame that draws it is through. */
