@@ -97,7 +97,7 @@ export function createHeader(app: ExplorerApp, abort: AbortSignal): HTMLElement 
   const edited = () => prompt.value !== app.prompt.peek() || context.value !== app.context.peek();
   const mark = () => setAttribute(header, "data-edited", edited());
   const submit = () => {
-    if (app.running.peek() || !app.canRun.peek() || prompt.value.trim() === "") return;
+    if (app.running.peek() || !app.canRun.peek()) return;
     app.run(prompt.value, context.hidden ? "" : context.value);
   };
 
