@@ -1,8 +1,6 @@
 // Puts the widget together: frame, pane, keyboard, theme.
-import { computed, signal, untracked } from "@preact/signals-core";
+import { computed, untracked } from "@preact/signals-core";
 import { createExplorer, type ExplorerApp } from "./core/explorer";
-import { createPalette } from "./core/palette";
-import { resolveScheme, watchSurroundings } from "./core/theme";
 import type { CreatePane, Pane } from "./core/types";
 import { panes } from "./panes";
 import type { Transport } from "./transport/types";
@@ -14,6 +12,7 @@ import { createFooter } from "./ui/footer";
 import { createHeader } from "./ui/header";
 import { createInspector } from "./ui/inspector";
 import { createHelp, listenForKeys } from "./ui/keys";
+import { createLook } from "./ui/look";
 import { createTabs, tabId } from "./ui/tabs";
 import type { View } from "./wire/schema.gen";
 
@@ -29,14 +28,6 @@ const WIDTHS: readonly (readonly [name: string, below: number])[] = [
   ["medium", 780],
   ["wide", 960],
 ];
-
-/**
- * Milliseconds after a change of theme at which everything is drawn once more.
- *
- * JupyterLab takes its style sheets away while it changes the theme: for a frame nothing has a size, what is drawn then
- * is lost, and when the sizes are back they are the old ones, so no observer hears of it.
- */
-const SETTLED_MS = [250, 1000];
 
 function widthClass(width: number): string {
   return WIDTHS.find(([, below]) => width < below)?.[0] ?? "full";
@@ -83,26 +74,10 @@ export function createApp(host: HTMLElement, transport: Transport): App {
   const root = el("div", { class: "attnwidget", tabindex: "-1" });
   host.append(root);
 
-  const around = watchSurroundings(document, abort);
-  const theme = signal(transport.state.get("theme"));
-  const scheme = computed(() => resolveScheme(theme.value, around.value));
-  root.dataset.theme = scheme.peek();
-  // Hosts may render into an element that is not on the page yet, and there styles cannot be read.
-  const attached = signal(root.isConnected);
-  const redraws = signal(0);
-  const palette = computed(() => {
-    attached.value;
-    redraws.value;
-    const dark = scheme.value === "dark";
-    // Before reading: the custom properties depend on it.
-    root.dataset.theme = scheme.value;
-    const style = getComputedStyle(root);
-    return createPalette((property) => style.getPropertyValue(property).trim(), dark);
-  });
-
-  const app = createExplorer(transport, palette);
+  const look = createLook(root, transport.state.get("theme"), abort);
+  const app = createExplorer(transport, look.palette);
   follow(abort, () => {
-    theme.value = app.theme.value;
+    look.theme.value = app.theme.value;
   });
 
   const paneHost = el("div", { class: "aw-pane" });
@@ -136,20 +111,8 @@ export function createApp(host: HTMLElement, transport: Transport): App {
     setAttribute(root, "data-loading", app.loading.value);
     setAttribute(root, "aria-busy", String(app.running.value || app.loading.value));
   });
-  let again: ReturnType<typeof setTimeout>[] = [];
-  const callOff = () => {
-    for (const timer of again) clearTimeout(timer);
-  };
-  let drawnIn = scheme.peek();
-  follow(abort, () => {
-    if (scheme.value === drawnIn) return;
-    drawnIn = scheme.value;
-    callOff();
-    again = SETTLED_MS.map((delay) => setTimeout(() => redraws.value++, delay));
-  });
-  abort.addEventListener("abort", callOff, { once: true });
   const measure = () => {
-    attached.value = root.isConnected;
+    look.joined();
     // A hidden notebook has no width; the layout stays as it was.
     if (root.clientWidth > 0) root.dataset.width = widthClass(root.clientWidth);
   };
