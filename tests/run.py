@@ -53,7 +53,7 @@ def _pytest(*arguments: str) -> Outcome:
 
 def python() -> Outcome:
     """Everything under tests/."""
-    return _pytest("tests")
+    return _pytest("tests", "--durations=10")
 
 
 def notebooks() -> Outcome:

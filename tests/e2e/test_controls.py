@@ -37,6 +37,16 @@ def test_layer_by_keyboard(opened: tuple[Notebook, Explorer]) -> None:
     explorer.wait_drawn(after)
 
 
+def test_head_by_keyboard(opened: tuple[Notebook, Explorer]) -> None:
+    notebook, explorer = opened
+    before = explorer.pixels()
+    slider = explorer.root.get_by_role("slider", name="Head", exact=True)
+    slider.press("End")
+    notebook.until("ex.heads", lambda heads: heads == [3])
+    assert explorer.chosen() == [3]
+    explorer.wait_drawn(before)
+
+
 def test_heads_by_click(opened: tuple[Notebook, Explorer]) -> None:
     notebook, explorer = opened
     before = explorer.pixels()

@@ -74,5 +74,5 @@ def test_without_a_kernel_the_page_still_answers(open_cells: Open, expected_erro
     # A layer that was never on screen has to come from the kernel: say so, keep what is there.
     drawn = explorer.pixels()
     explorer.layer.press("End")
-    expect(explorer.root).to_contain_text("kernel", ignore_case=True)
+    expect(explorer.alert).to_contain_text("kernel")
     assert explorer.pixels().colours >= drawn.colours / 2
