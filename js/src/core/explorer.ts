@@ -1,13 +1,16 @@
 // State and data of one view of an explorer: signals over the traits, and the loading that keeps them true.
 import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
-import { isAbort, toErrorInfo } from "../transport/errors";
+import { WireError } from "../transport/errors";
 import { same } from "../transport/same";
 import type { Transport } from "../transport/types";
 import type { ErrorInfo, HeadNote, OpenMeta, Theme } from "../wire/schema.gen";
 import { clampPlace, clampSelection, findLayer, findSite, NOTHING_HELD, type Place, tokensOf } from "./clamp";
+import { whenIdle } from "./idle";
 import { Latest } from "./latest";
 import { LayerLoader, readPredictions } from "./loader";
+import { Reports } from "./reports";
 import { RowLoader, type RowsWanted } from "./rows";
+import { createRuns } from "./runs";
 import { Traits } from "./synced";
 import type { Explorer, Focus, LayerData, Palette, Prediction } from "./types";
 
@@ -46,11 +49,14 @@ interface Wanted {
   readonly place: Place;
 }
 
-/** Milliseconds in which the news of a new record may still arrive. */
-const GRACE_MS = 500;
-
 /** Layers with more cells than this on screen are fetched when they are asked for, not on a guess. */
 const PREFETCH_CELLS = 4_000_000;
+
+const NO_ATTENTION: ErrorInfo = {
+  code: "no-attention",
+  what: "This record holds no attention.",
+  todo: "Choose a model with attention layers.",
+};
 
 const NO_FOCUS: Focus = { query: null, key: null };
 const NO_PREDICTIONS: readonly Prediction[] = [];
@@ -80,48 +86,11 @@ export function createExplorer(
 
   const hover = signal<Focus | null>(null);
   const data = signal<LayerData | null>(null);
-  const failure = signal<ErrorInfo | null>(null);
-  const dismissed = signal<ErrorInfo | null>(null);
-  const silent = signal<string | null>(null);
-  const starting = signal(false);
 
   const loader = new LayerLoader(transport);
 
-  const report = (error: unknown) => {
-    if (!isAbort(error) && !abort.aborted) failure.value = toErrorInfo(error);
-  };
-
-  /** Reports what went wrong with a record, unless a new one is about to replace it: the kernel has moved on first. */
-  const reportAbout = (name: string, error: unknown) => {
-    if (toErrorInfo(error).code !== "not-recorded") {
-      if (name === record.peek()) report(error);
-      return;
-    }
-    const timer = setTimeout(() => {
-      if (name === record.peek()) report(error);
-    }, GRACE_MS);
-    onRelease(() => clearTimeout(timer));
-  };
-
-  /** Speaks up when the kernel stays silent; a run that is under way explains the silence. */
-  async function patiently<T>(promise: Promise<T>): Promise<T> {
-    const timer = setInterval(() => {
-      if (status.peek().phase !== "running") {
-        silent.value =
-          "The kernel has not answered yet. It is busy, or gone; if it is gone, run the cell again.";
-      }
-    }, patience);
-    let gaveUp = false;
-    try {
-      return await promise;
-    } catch (error) {
-      gaveUp = isAbort(error);
-      throw error;
-    } finally {
-      clearInterval(timer);
-      if (!gaveUp) silent.value = null;
-    }
-  }
+  const reports = new Reports({ record, status, patience, abort });
+  const runs = createRuns(transport, status, reports, abort);
 
   // --- The layer on screen -------------------------------------------------------------------------------
 
@@ -132,7 +101,7 @@ export function createExplorer(
     if (abort.aborted || turn < shown) return;
     shown = turn;
     batch(() => {
-      if (failure.peek() !== null && next.record.record === record.peek()) failure.value = null;
+      if (next.record.record === record.peek()) reports.clear();
       const now = data.peek();
       if (now === null || !sameView(now, next)) data.value = next;
     });
@@ -163,20 +132,16 @@ export function createExplorer(
   const pump = new Latest<{ wanted: Wanted; turn: number }>(async ({ wanted, turn }) => {
     const { signal: ended } = forRecord;
     try {
-      const meta = await patiently(loader.open(wanted.record, ended));
+      const meta = await reports.patiently(loader.open(wanted.record, ended));
       if (ended.aborted || wanted.record !== record.peek()) return;
       const place = settle(meta);
       if (place === null) {
-        failure.value = {
-          code: "no-attention",
-          what: "This record holds no attention.",
-          todo: "Choose a model with attention layers.",
-        };
+        reports.report(new WireError(NO_ATTENTION));
         return;
       }
-      show(await patiently(loader.load(meta, place, ended)), turn);
+      show(await reports.patiently(loader.load(meta, place, ended)), turn);
     } catch (error) {
-      if (!ended.aborted) reportAbout(wanted.record, error);
+      if (!ended.aborted) reports.reportAbout(wanted.record, error);
     }
   });
 
@@ -280,7 +245,7 @@ export function createExplorer(
       query,
     };
   });
-  const rows = new RowLoader(transport, rowsWanted, reportAbout, abort);
+  const rows = new RowLoader(transport, rowsWanted, (name, error) => reports.reportAbout(name, error), abort);
   onRelease(effect(() => rows.ask(rowsWanted.value, hover.value === null)));
 
   const expected = signal<{ record: string; positions: Prediction[][] } | null>(null);
@@ -298,7 +263,7 @@ export function createExplorer(
           if (expectedFor === name)
             expected.value = { record: name, positions: readPredictions(meta, buffers) };
         })
-        .catch((reason) => reportAbout(name, reason));
+        .catch((reason) => reports.reportAbout(name, reason));
     }),
   );
   const predictions = computed(() => {
@@ -309,47 +274,7 @@ export function createExplorer(
     return (query: number) => (apply && known.positions[query]) || NO_PREDICTIONS;
   });
 
-  // --- Errors, runs --------------------------------------------------------------------------------------
-
-  const error = computed(() => {
-    const found = failure.value ?? (status.value.phase === "failed" ? status.value.error : null);
-    return found !== null && same(found, dismissed.value) ? null : found;
-  });
-
-  const running = computed(() => starting.value || status.value.phase === "running");
-
-  let forRun = new AbortController();
-  onRelease(() => forRun.abort());
-
-  function run(prompt: string, context: string): void {
-    if (running.peek()) return;
-    batch(() => {
-      failure.value = null;
-      dismissed.value = null;
-      starting.value = true;
-    });
-    forRun = new AbortController();
-    const args = context === "" ? { prompt } : { prompt, context };
-    patiently(transport.request("run", args, { signal: forRun.signal }))
-      .catch((reason) => {
-        // The status trait tells of a run that failed or was cancelled; here only what it cannot know.
-        const cancelled = toErrorInfo(reason).code === "cancelled";
-        if (!cancelled && status.peek().phase !== "failed") report(reason);
-      })
-      .finally(() => {
-        starting.value = false;
-      });
-  }
-
-  /** Stops the run, whoever started it; one that the kernel has not begun is not waited for any more. */
-  function cancel(): void {
-    if (status.peek().phase === "running") {
-      transport.request("cancel", {}, { signal: abort }).catch(report);
-    } else {
-      forRun.abort();
-      silent.value = null;
-    }
-  }
+  // --- Steps ---------------------------------------------------------------------------------------------
 
   function chooseLayer(step: number): void {
     const now = data.peek();
@@ -376,15 +301,15 @@ export function createExplorer(
     data,
     exact: rows.rows,
     predictions,
-    error,
+    error: reports.error,
     prompt: traits.read("prompt"),
     context: traits.read("context"),
     height: traits.read("height"),
     canRun: traits.read("can_run"),
     record,
-    running,
+    running: runs.running,
     loading,
-    silent,
+    silent: reports.silent,
     hold(next) {
       const empty = next === null || (next.query === null && next.key === null);
       selection.value = empty ? NOTHING_HELD : { query: next.query, key: next.key, locked: true };
@@ -393,11 +318,9 @@ export function createExplorer(
       const notes = data.value?.record.head_notes ?? [];
       return notes.find((note) => note.layer === inLayer && note.head === head) ?? null;
     },
-    run,
-    cancel,
-    dismissError() {
-      dismissed.value = error.peek();
-    },
+    run: runs.run,
+    cancel: runs.cancel,
+    dismissError: () => reports.dismiss(),
     moveLayer: chooseLayer,
     moveHead(by) {
       const count = data.peek()?.info.heads ?? 0;
@@ -433,14 +356,4 @@ function sameView(a: LayerData, b: LayerData): boolean {
     a.patterns.length === b.patterns.length &&
     a.patterns.every((pattern, index) => pattern === b.patterns[index])
   );
-}
-
-/** Calls back when the browser is idle; returns how to call it off. */
-function whenIdle(callback: () => void): () => void {
-  if (typeof requestIdleCallback === "function") {
-    const handle = requestIdleCallback(callback, { timeout: 1000 });
-    return () => cancelIdleCallback(handle);
-  }
-  const timer = setTimeout(callback, 100);
-  return () => clearTimeout(timer);
 }
