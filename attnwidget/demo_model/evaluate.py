@@ -45,6 +45,8 @@ class JobKind:
         What it does, as a sentence; `{score}` stands for the measured score.
     idle : Job or None
         The links that say where it has something to do, where its rest elsewhere is worth a figure.
+    also : str
+        A second behaviour that could break without the head; empty for none.
     """
 
     title: str
@@ -52,6 +54,7 @@ class JobKind:
     behaviour: str
     does: str
     idle: Job | None = None
+    also: str = ""
 
 
 JOBS: dict[str, JobKind] = {
@@ -87,6 +90,7 @@ JOBS: dict[str, JobKind] = {
         "predicate",
         "At a verb, it puts {score} of its attention on the subject, not on the noun between.",
         Job.SUBJECT,
+        also="agreement",
     ),
     "pronoun": JobKind(
         "pronoun → antecedent",
@@ -301,14 +305,16 @@ def _head_card(
     kind = JOBS[job]
     score = float(measured.scores[job][place])
     sentences = [kind.does.format(score=f"{score:.2f}")]
-    if kind.behaviour:
-        before = measured.answers[kind.behaviour].accuracy
-        after = float(measured.zeroed[kind.behaviour][place])
-        asked = QUESTIONS[kind.behaviour]
-        sentences.append(f"With it zeroed, {after:.1%} instead of {before:.1%} are right: {asked}.")
-    else:
+    if not kind.behaviour:
         rise = measured.ordinary.knocked_loss[place]
         sentences.append(f"With it zeroed, the loss changes by {rise:+.3f} nats per token.")
+        return HeadCard(layer, head, kind.title, round(score, _DIGITS), guided, " ".join(sentences))
+    before, after = _before_and_after(kind.behaviour, place, measured)
+    asked = QUESTIONS[kind.behaviour]
+    sentences.append(f"With it zeroed, {after:.1%} instead of {before:.1%} are right: {asked}.")
+    if kind.also:
+        whole, left = _before_and_after(kind.also, place, measured)
+        sentences.append(f"Likewise {left:.1%} instead of {whole:.1%}: {QUESTIONS[kind.also]}.")
     for twin in pair:
         if place == (twin.layer, twin.head):
             sentences.append(f"With its weights on the two nouns exchanged, {twin.swapped:.1%}.")
@@ -318,6 +324,10 @@ def _head_card(
         resting = measured.ordinary.idle_first[kind.idle][place]
         sentences.append(f"Elsewhere {resting:.2f} is on the first token.")
     return HeadCard(layer, head, kind.title, round(score, _DIGITS), guided, " ".join(sentences))
+
+
+def _before_and_after(behaviour: str, place: tuple[int, int], measured: Measurements) -> tuple[float, float]:
+    return measured.answers[behaviour].accuracy, float(measured.zeroed[behaviour][place])
 
 
 def _grid(values: Floats) -> Grid:
