@@ -54,11 +54,6 @@ class Keep:
             return tensor
         return tensor.index_select(dim, torch.from_numpy(self.positions).to(tensor.device))
 
-    def copy(self, tensor: Tensor, dim: int) -> Tensor:
-        """Copy a tensor with only these positions along a dimension."""
-        made = self.cut(tensor, dim)
-        return made.clone(memory_format=torch.contiguous_format) if made is tensor else made
-
     def gone(self, length: int) -> NDArray[np.intp]:
         """Return the positions that are cut out."""
         if self.positions is None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from attnwidget.errors import OutOfMemoryError
 
+_OWN_PAGES = 1 << 18
 _SHARE = 0.8  # of what is free; the rest stays for everybody else
 
 
@@ -38,6 +41,18 @@ def demand(needed: int, device: torch.device, what: str) -> None:
             f"{what} need {_readable(needed)}, and {_readable(free)} are free.",
             "Use a shorter prompt, or a model that runs SDPA without exact=True.",
         )
+
+
+def lasting_copy(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy a tensor to where it will stay.
+
+    On the CPU a large copy gets pages of its own. Taken from the heap, between the run's own short-lived
+    tensors, it would keep those from being given back, which costs about as much again as the copy itself.
+    """
+    if device.type != "cpu" or tensor.nbytes < _OWN_PAGES:
+        return tensor.to(device, copy=True, memory_format=torch.contiguous_format)
+    pages = torch.frombuffer(mmap.mmap(-1, tensor.nbytes), dtype=tensor.dtype)
+    return pages.view(tensor.shape).copy_(tensor)
 
 
 def _readable(size: int) -> str:

@@ -251,11 +251,12 @@ class Tape:
         query, key = call.query.detach(), call.key.detach()
         reduced = self._masks.reduce(call.mask, call.bias, call.causal, queries, keys, shape)
         # Copies: queries and keys are often views of one fused buffer, and a cache's buffer changes later.
-        q = queries.copy(query[self._row_of(query)], 1)
-        k = keys.copy(key[self._row_of(key)], 1)
+        q = queries.cut(query[self._row_of(query)], 1)
+        k = keys.cut(key[self._row_of(key)], 1)
         if route == "functional":
             k = _without_copies(k, self.structure.kv_heads)
         place = self._place(q)
+        q, k = memory.lasting_copy(q, place), memory.lasting_copy(k, place)
         return QKSite(
             kind=self._stream_kind(module),
             layer=-1,
@@ -269,8 +270,8 @@ class Tape:
             softcap=call.softcap,
             scaling=call.scaling if call.scaling is not None else q.shape[-1] ** -0.5,
             has_sinks=call.sinks is not None,
-            q=q.to(place),
-            k=k.to(place),
+            q=q,
+            k=k,
             bias=None if reduced.bias is None else reduced.bias.to(place),
             sink_scores=None if call.sinks is None else call.sinks.detach().float().flatten().to(place),
             rounded=call.rounded and q.dtype in _HALF,
@@ -288,7 +289,7 @@ class Tape:
         weights = weights.detach()[self._row_of(weights)]
         if weights.ndim != 3:
             return None
-        left = len(self.unseen()) + 1
+        left = max(1, len(self.structure.candidates.keys() - {id(m) for m, _ in self.found}))
         memory.demand(4 * weights.numel() * left, torch.device("cpu"), "The weights of all layers")
         cut = keys.cut(queries.cut(weights, 1), 2)
         values = cut.to("cpu", torch.float32, copy=True).numpy()
@@ -346,9 +347,9 @@ def _without_copies(k: Tensor, kv_heads: int | None) -> Tensor:
     """Undo the repetition of key-value heads that some models do before they call SDPA."""
     if kv_heads is None or kv_heads >= k.shape[0] or k.shape[0] % kv_heads:
         return k
-    groups = k.view(kv_heads, -1, *k.shape[1:])
+    groups = k.reshape(kv_heads, -1, *k.shape[1:])
     first = groups[:, :1]
-    return first[:, 0].clone() if bool((groups == first).all()) else k
+    return first[:, 0] if bool((groups == first).all()) else k
 
 
 def _from_zeros(values: NDArray[np.float32]) -> Visibility:

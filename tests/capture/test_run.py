@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.overrides import _get_current_function_mode_stack
 from transformers import AttentionInterface
 
-from attnwidget.capture import run_with_capture
-from attnwidget.capture.tape import ACTIVE
+from attnwidget.capture import memory, run_with_capture
+from attnwidget.capture.structure import Structure
+from attnwidget.capture.tape import ACTIVE, Tape
 from attnwidget.errors import CancelledError, CaptureError, OutOfMemoryError
 from tests.capture.families import FAMILIES, Family, eager_weights, largest_difference
 
@@ -383,6 +384,17 @@ def test_any_torch_model_that_calls_sdpa_works() -> None:
             np.testing.assert_allclose(site.weights(head)[0], by_hand(q, k, above), atol=1e-6)
 
 
+class HomeAttention(nn.Module):
+    """Attention under a name that says what it is."""
+
+    def __init__(self, attend: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.attend = attend
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return self.attend(q, k, v)
+
+
 class Torch(nn.Module):
     """Model of torch's own layers."""
 
@@ -560,6 +572,67 @@ def test_keys_are_stored_once_per_key_value_head_and_copied() -> None:
         assert site.nbytes == 4 * 40 * 16 * (4 + 2)
         assert site.q.untyped_storage().nbytes() == site.q.nbytes
         assert site.k.untyped_storage().nbytes() == site.k.nbytes
+
+
+def test_queries_and_keys_are_no_views_of_a_fused_buffer() -> None:
+    chosen = family("GPT-2")
+    captured = run_with_capture(chosen.build(), chosen.inputs())
+    for site in captured.sites:
+        for tensor in (site.q, site.k):
+            assert tensor.is_contiguous()
+            assert tensor.untyped_storage().nbytes() == tensor.nbytes == 4 * 40 * 16 * 4
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
+def test_lasting_copies_are_copies(dtype: torch.dtype) -> None:
+    for n in (3, 200_000):
+        original = torch.randn(n, 4).to(dtype)[:, 1:3]
+        copy = memory.lasting_copy(original, torch.device("cpu"))
+        assert torch.equal(copy, original)
+        assert copy.is_contiguous()
+        original.zero_()
+        assert copy.abs().sum() > 0
+
+
+def test_equal_masks_built_for_each_layer_are_held_once() -> None:
+    hole = torch.ones(12, 12, dtype=torch.bool)
+    hole[5:, 2] = False
+    bias = torch.randn(2, 12, 12, generator=torch.Generator().manual_seed(0))
+    for mask in (hole, bias):
+
+        def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor = mask) -> Tensor:
+            return nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask.clone())
+
+        captured = run_with_capture(Home(attend).eval(), _IDS)
+        shared = {entry for site in captured.sites for entry in site.shared}
+        assert [size for _, size in shared] == [mask.nbytes]
+
+
+def test_a_sink_in_a_softmax_of_the_models_own_keeps_its_mass() -> None:
+    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        scores = q @ k.transpose(-1, -2)
+        column = torch.ones_like(scores[..., :1])
+        return torch.softmax(torch.cat([scores, column], -1), -1)[..., :-1] @ v
+
+    model = Home(HomeAttention(attend)).eval()
+    site = run_with_capture(model, _IDS).sites[0]
+    assert (site.route, site.has_sinks, site.keys) == ("softmax", True, 12)
+    assert site.sink().max() > 0.01
+    np.testing.assert_allclose(site.weights().sum(-1) + site.sink(), 1, atol=1e-6)
+
+
+def test_weights_of_all_layers_must_fit() -> None:
+    class WideAttention(nn.Module):
+        def forward(self, states: Tensor) -> Tensor:
+            return states
+
+    module = WideAttention()
+    model = nn.Sequential(module, WideAttention())
+    tape = Tape(Structure(model, {}))
+    wide = torch.zeros(1).expand(1, 4, 300_000, 300_000)
+    value = output = torch.zeros(1, 1, 1, 1)
+    with pytest.raises(OutOfMemoryError, match=r"weights of all layers need 2880\.0 GB"):
+        tape.record_dense(module, wide, value, output)
 
 
 def test_layers_with_shared_parameters_are_numbered_in_order() -> None:
