@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -179,8 +180,9 @@ def _demand_complete(tape: Tape) -> None:
             "Use a model with softmax attention over tokens.",
         )
     if silent:
-        names = ", ".join(sorted({type(module).__name__ for module in silent}))
-        tape.notes[f"{len(silent)} modules run without a softmax and are not shown ({names})."] = None
+        counts = Counter(type(module).__name__ for module in silent)
+        names = ", ".join(f"{count} x {name}" for name, count in sorted(counts.items()))
+        tape.notes[f"Attention modules without a softmax are not shown: {names}."] = None
     if structure.reads_text and not structure.two_stacks and structure.length is not None:
         for _, site in tape.found:
             expected = tape.kept(structure.length)

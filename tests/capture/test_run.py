@@ -17,7 +17,7 @@ from transformers import AttentionInterface
 from attnwidget.capture import memory, run_with_capture
 from attnwidget.capture.structure import Structure
 from attnwidget.capture.tape import ACTIVE, Tape
-from attnwidget.errors import CancelledError, CaptureError, OutOfMemoryError
+from attnwidget.errors import CancelledError, CaptureError, NoAttentionError, OutOfMemoryError
 from tests.capture.families import FAMILIES, Family, eager_weights, largest_difference
 
 _HOOKS = (
@@ -633,6 +633,41 @@ def test_weights_of_all_layers_must_fit() -> None:
     value = output = torch.zeros(1, 1, 1, 1)
     with pytest.raises(OutOfMemoryError, match=r"weights of all layers need 2880\.0 GB"):
         tape.record_dense(module, wide, value, output)
+
+
+def test_attention_without_a_softmax_is_left_out_and_said() -> None:
+    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return nn.functional.scaled_dot_product_attention(q, k, v)
+
+    class PlainAttention(nn.Module):
+        def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            return nn.functional.relu(q @ k.transpose(-1, -2)) @ v
+
+    model = Home(attend).eval()
+    model.blocks[1].attend = PlainAttention().eval()
+    captured = run_with_capture(model, _IDS)
+    assert [site.layer for site in captured.sites] == [0, 2]
+    assert captured.notes == ("Attention modules without a softmax are not shown: 1 x PlainAttention.",)
+    with pytest.raises(NoAttentionError, match="runs PlainAttention without a softmax"):
+        run_with_capture(Home(PlainAttention()).eval(), _IDS)
+
+
+def test_two_calls_with_equal_queries_and_keys_are_one_site() -> None:
+    config = hf.DiffLlamaConfig(
+        vocab_size=199,
+        hidden_size=64,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        intermediate_size=128,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+    torch.manual_seed(0)
+    captured = run_with_capture(hf.DiffLlamaModel(config).eval(), {"input_ids": torch.arange(5, 25)[None]})
+    assert [site.layer for site in captured.sites] == [0, 1, 2]
+    assert captured.notes == ()
 
 
 def test_layers_with_shared_parameters_are_numbered_in_order() -> None:
