@@ -6,10 +6,14 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.harness.browser import Browser
 from tests.e2e.harness.lab import LabServer
 from tests.e2e.harness.notebook import Notebook, write_notebook
+
+# Generous: nothing here is about speed, and machines that run tests are busy.
+expect.set_options(timeout=20_000)
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
 
@@ -30,7 +34,7 @@ def pytest_runtest_makereport(
     """Keep a picture of every page of a test that failed."""
     report = yield
     browser = getattr(item, "funcargs", {}).get("browser")
-    if report.when == "call" and report.failed and isinstance(browser, Browser):
+    if report.failed and report.when != "teardown" and isinstance(browser, Browser):
         browser.picture(ARTIFACTS / item.name)
     return report
 
