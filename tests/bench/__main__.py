@@ -48,10 +48,10 @@ def sizes() -> str:
 
 def tables(only: str | None, *, quick: bool) -> str:
     """Measure and return the Markdown of every table."""
-    lengths, repeats = ([128], 3) if quick else ([128, 512, 2048], 5)
+    turns = {128: 3} if quick else {128: 7, 512: 5, 2048: 3}
     parts = [f"Measured by `make bench` on {machine()}"]
     if only in (None, "forward"):
-        costs = forward.measure(["gpt2", "qwen"], lengths, repeats, tell)
+        costs = forward.measure(["gpt2", "qwen"], turns, tell)
         parts += [
             "Forward pass, random weights, batch 1; medians of runs that take turns, as multiples of SDPA "
             "alone. Peaks are above the loaded model, each in a fresh process.",

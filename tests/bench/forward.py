@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -98,11 +98,21 @@ def _apart(*arguments: object) -> dict[str, Any]:
     return result
 
 
-def measure(names: list[str], lengths: list[int], repeats: int, tell: Callable[[str], None]) -> list[Cost]:
-    """Measure every model at every length."""
+def measure(names: list[str], turns: Mapping[int, int], tell: Callable[[str], None]) -> list[Cost]:
+    """Measure every model at every length.
+
+    Parameters
+    ----------
+    names : list of str
+        Keys of `tests.bench.models.SHAPES`.
+    turns : mapping of int to int
+        Number of tokens to number of timed turns.
+    tell : callable
+        Told what is being measured.
+    """
     costs = []
     for name in names:
-        for tokens in lengths:
+        for tokens, repeats in turns.items():
             tell(f"forward: {name}, {tokens} tokens")
             seconds = _apart("time", name, tokens, repeats)
             memory = {way: _apart("memory", name, tokens, way) for way in WAYS}
