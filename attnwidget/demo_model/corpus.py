@@ -1,7 +1,8 @@
 """The endless training text: a mixture of generated documents, packed into rows, with a part held out.
 
-A document is held out if one of its keys is reserved; for sentences with two nouns the key is the pair of
-nouns in their order, so a pair that the evaluation uses never occurs in a training sentence, in any frame.
+A document is held out if one of its keys is reserved. For a sentence about two nouns the key is the pair in
+its order: no training sentence, whatever its frame, is about a pair that the evaluation uses. (Its nouns may
+still meet in other ways, as two names that go to a park, or as a third noun.) Otherwise the key is the text.
 """
 
 from __future__ import annotations

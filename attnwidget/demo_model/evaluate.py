@@ -303,12 +303,12 @@ def _head_card(
     if job is None:
         return HeadCard(layer, head, "", None, guided, "No job was measured for this head.")
     kind = JOBS[job]
-    score = float(measured.scores[job][place])
+    score = round(float(measured.scores[job][place]), _DIGITS)
     sentences = [kind.does.format(score=f"{score:.2f}")]
     if not kind.behaviour:
         rise = measured.ordinary.knocked_loss[place]
         sentences.append(f"With it zeroed, the loss changes by {rise:+.3f} nats per token.")
-        return HeadCard(layer, head, kind.title, round(score, _DIGITS), guided, " ".join(sentences))
+        return HeadCard(layer, head, kind.title, score, guided, " ".join(sentences))
     before, after = _before_and_after(kind.behaviour, place, measured)
     asked = QUESTIONS[kind.behaviour]
     sentences.append(f"With it zeroed, {after:.1%} instead of {before:.1%} are right: {asked}.")
@@ -323,7 +323,7 @@ def _head_card(
     if kind.idle is not None:
         resting = measured.ordinary.idle_first[kind.idle][place]
         sentences.append(f"Elsewhere {resting:.2f} is on the first token.")
-    return HeadCard(layer, head, kind.title, round(score, _DIGITS), guided, " ".join(sentences))
+    return HeadCard(layer, head, kind.title, score, guided, " ".join(sentences))
 
 
 def _before_and_after(behaviour: str, place: tuple[int, int], measured: Measurements) -> tuple[float, float]:

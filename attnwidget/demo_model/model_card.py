@@ -125,7 +125,7 @@ def _behaviour_row(name: str, behaviour: Behaviour) -> str:
 
 def _reach(card: Card) -> str:
     rows = "\n".join(
-        f"| {name} | {reach.weight:.2f} | {reach.top:.0%} | {reach.count} |"
+        f"| {name} | {reach.weight:.2f} | {reach.top:.1%} | {reach.count} |"
         for name, reach in card.reach.items()
     )
     head = _text(f"""
@@ -134,7 +134,7 @@ def _reach(card: Card) -> str:
         L{card.working.layer}H{card.working.head} in unseen sentences of every kind, with people, animals,
         things and invented words. The noun between may agree with the pronoun or not.
 
-        | sentences | weight on the antecedent | antecedent on top | sentences |
+        | sentences | weight on the antecedent | antecedent on top | number |
         |---|---|---|---|
     """)
     return f"{head}{rows}\n"
@@ -148,7 +148,8 @@ def _examples(card: Card) -> str:
     head = _text("""
         ## Example prompts
 
-        Where one token looks most. Training saw none of these pairs of nouns in this order.
+        Where one token looks most. Training saw none of these prompts, and no sentence about
+        the same two nouns in the same order.
 
         | prompt | head | from | to | weight |
         |---|---|---|---|---|
@@ -163,10 +164,10 @@ def _training(card: Card) -> str:
 
         `python -m attnwidget.demo_model.train --out DIR`: {run["steps"]:,} steps, {run["tokens"] / 1e6:.1f}
         million tokens of generated text, seed {run["seed"]}, {run["cpu_seconds"]} seconds of one processor
-        core, torch {run["torch"]}, transformers {run["transformers"]}. Pairs of nouns are held out of every
-        frame by a checksum rule, other documents by a checksum of their text; all figures above are
-        measured on what was held out. Training in bfloat16 is not bit-identical between processors: another
-        machine gives another model with similar figures.
+        core, torch {run["torch"]}, transformers {run["transformers"]}. A sentence about two nouns is held out
+        by a checksum of the pair, whatever its frame, any other document by a checksum of its text; all
+        figures above are measured on what was held out. Training in bfloat16 is not bit-identical between
+        processors: another machine gives another model with similar figures.
     """)
 
 

@@ -7,7 +7,8 @@ from random import Random
 
 import numpy as np
 
-from attnwidget.demo_model import corpus, sentences, structures, suites, tokenizer
+from attnwidget import demo_model
+from attnwidget.demo_model import corpus, evaluate, sentences, structures, suites, tokenizer
 from attnwidget.demo_model.document import Job, Writer
 
 
@@ -51,6 +52,20 @@ def test_pairs_of_nouns_of_the_evaluation_are_in_no_training_sentence() -> None:
 def test_documentation_prompts_are_held_out() -> None:
     for pair in ("cat|dog", "cat|mat", "animal|street", "Anna|Tom", "keys|cabinet"):
         assert corpus.is_reserved(pair)
+
+
+def test_example_prompts_are_held_out() -> None:
+    nouns = {"cat", "dog", "mat", "animal", "street", "zebra", "queen", "keys", "cabinet", "Anna", "Tom"}
+    prompts = {prompt for prompt, _, _ in evaluate.EXAMPLES} | {demo_model.EXAMPLE_PROMPT}
+    for prompt in prompts:
+        found = [word for word in prompt.rstrip(".").replace(",", "").split() if word in nouns]
+        if found:
+            assert corpus.is_reserved(f"{found[0]}|{found[1]}"), prompt
+        elif prompt.startswith("("):
+            assert corpus.is_reserved(prompt)
+        else:
+            # a list that breaks off in its second copy is never written
+            assert prompt == "red door cup red door"
 
 
 def test_a_word_of_several_tokens_is_its_last() -> None:
