@@ -71,6 +71,7 @@ CASES = {
     "a query that sees nothing": {"visibility": Visibility(causal=True, mask=lonely())},
     "soft cap": {"softcap": 1.5},
     "sinks": {"sink_scores": torch.linspace(-1, 2, HEADS), "has_sinks": True},
+    "a sink that takes all": {"sink_scores": torch.full((HEADS,), 300.0), "has_sinks": True},
     "bias": {"bias": torch.randn(1, N, N, generator=torch.Generator().manual_seed(1))},
     "bias per head": {"bias": torch.randn(HEADS, 1, N, generator=torch.Generator().manual_seed(2))},
     "one key-value head": {"k": torch.randn(1, N, D), "kv_heads": 1},

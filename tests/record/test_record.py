@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,15 @@ def test_sites_and_tokens_must_fit() -> None:
         made((dense("encoder", 1, 1, 5, 5), dense("encoder", 1, 1, 5, 5)), encoder=tokens(5))
     with pytest.raises(NoAttentionError, match="toy left no attention"):
         made((), encoder=tokens(4))
+
+
+def test_a_mask_that_layers_share_is_counted_once() -> None:
+    mask = Visibility(mask=np.eye(4, dtype=bool))
+    sites = tuple(replace(dense("encoder", layer, 1, 4, 4), visibility=mask) for layer in range(3))
+    record = AttentionRecord(
+        model=ModelInfo(name="toy"), prompt="", streams={"encoder": tokens(4)}, sites=sites
+    )
+    assert record.nbytes == 3 * 64 + 16
 
 
 def test_repr_is_one_line() -> None:

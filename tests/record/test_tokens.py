@@ -1,52 +1,17 @@
-"""Tokens: labels in which nothing is invisible, vocabulary pieces, refusals."""
+"""Given tokens: vocabulary pieces, plain words, labels that cannot act, refusals."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from attnwidget.errors import InputError
-from attnwidget.record import Token, text_tokens, visible_label
-
-
-@pytest.mark.parametrize(
-    ("text", "label"),
-    [
-        (" cat", "cat"),
-        ("cat", "cat"),
-        (" ", "␣"),
-        ("   ", "␣␣␣"),
-        ("\n", "↵"),
-        (" \n", "␣↵"),
-        ("\n\n", "↵↵"),
-        ("\t", "⇥"),
-        ("  cat", "␣␣cat"),
-        ("cat ", "cat␣"),
-        ("two words", "two words"),
-        ("", "∅"),
-        ("猫", "猫"),
-        ("👩‍🚀", "👩‍🚀"),
-        ("</script>", "</script>"),
-    ],
-)
-def test_labels(text: str, label: str) -> None:
-    assert visible_label(text) == label
-
-
-@given(st.text(alphabet=" \n\t\rab猫é"))
-def test_a_label_never_begins_or_ends_invisibly(text: str) -> None:
-    label = visible_label(text)
-    assert label == label.strip()
-    assert label
-    assert not set(label) & set("\n\t\r")
-    assert [c for c in label if c in "ab猫é"] == [c for c in text if c in "ab猫é"]
+from attnwidget.record import Token, text_tokens
 
 
 def test_vocabulary_pieces_become_text() -> None:
     tokens = text_tokens(["[CLS]", "Ġcat", "▁cat", "##s", "Ċ", "<|bos|>", "<s>", "a[0]"])
     assert [t.text for t in tokens] == ["[CLS]", " cat", " cat", "##s", "\n", "<|bos|>", "<s>", "a[0]"]
-    assert [t.label for t in tokens] == ["[CLS]", "cat", "cat", "##s", "↵", "<|bos|>", "<s>", "a[0]"]
+    assert [t.label for t in tokens] == ["[CLS]", "cat", "cat", "##s", "↵", "⟨bos⟩", "⟨s⟩", "a[0]"]
     assert [t.special for t in tokens] == [True, False, False, False, False, True, True, False]
     assert all(t.id is None for t in tokens)
 
@@ -57,6 +22,11 @@ def test_plain_words_are_set_apart() -> None:
     assert text == "[CLS]The cat(playing), 2 Ein猫坐"
     assert [token.label for token in text_tokens(words)][4:6] == ["play", "##ing"]
     assert [token.text for token in text_tokens([" a", "b"])] == [" a", "b"]
+
+
+def test_given_tokens_cannot_act_on_the_screen() -> None:
+    labels = [token.label for token in text_tokens(["\x1b[31m", "</script>", "\u202eabc"])]
+    assert labels == ["␛[31m", "</script>", "⟨U+202E⟩abc"]
 
 
 def test_tokens_pass_through() -> None:
