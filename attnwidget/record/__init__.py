@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attnwidget.record.record import AttentionRecord, ModelInfo, Predictions, Stream
 from attnwidget.record.sites import DenseSite, Kind, Pick, Route, Site
-from attnwidget.record.tokens import Token, text_tokens, visible_label
+from attnwidget.record.tokens import Token, text_tokens
 from attnwidget.record.visibility import Visibility
 
 __all__ = [
@@ -20,5 +20,4 @@ __all__ = [
     "Token",
     "Visibility",
     "text_tokens",
-    "visible_label",
 ]

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from attnwidget.errors import InputError
-
-_CONTROL = {"\n": "↵", "\r": "␍", "\t": "⇥", "\x0b": "␋", "\x0c": "␌", "\x00": "␀", "\u00a0": "⍽"}
+from attnwidget.record.labels import special_label, text_label
 
 # How vocabularies spell a leading space or a newline: byte-level BPE, SentencePiece.
 _VOCABULARY_MARKS = {"Ġ": " ", "▁": " ", "Ċ": "\n", "ĉ": "\t"}
@@ -47,31 +46,6 @@ class Token:
     end: int | None = None
 
 
-def visible_label(text: str) -> str:
-    """Write a token's text so that nothing in it is invisible.
-
-    Parameters
-    ----------
-    text : str
-        Decoded token text.
-
-    Returns
-    -------
-    str
-        The text without the one space in front of a word; a token of spaces only becomes ``"␣"`` per space
-        and control characters become symbols.
-    """
-    if not text:
-        return "∅"
-    if not text.strip(" "):
-        return "␣" * len(text)
-    body = text[1:] if text[0] == " " and text[1] not in " \n\r\t" else text
-    lead = len(body) - len(body.lstrip(" "))
-    trail = len(body) - len(body.rstrip(" "))
-    body = "␣" * lead + body[lead : len(body) - trail] + "␣" * trail
-    return "".join(_CONTROL.get(character, character) for character in body)
-
-
 def text_tokens(tokens: Iterable[object]) -> tuple[Token, ...]:
     """Turn given tokens into `Token` objects.
 
@@ -101,7 +75,9 @@ def text_tokens(tokens: Iterable[object]) -> tuple[Token, ...]:
             text = token
             if text[:1] in _VOCABULARY_MARKS:
                 text = _VOCABULARY_MARKS[text[0]] + text[1:]
-            made.append(Token(id=None, text=text, label=visible_label(text), special=_looks_special(token)))
+            special = _looks_special(token)
+            label = special_label(text) if special else text_label(text)
+            made.append(Token(id=None, text=text, label=label, special=special))
         else:
             raise InputError(
                 f"Token {place} is of type {type(token).__name__}, not a string.",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from attnwidget.runner.labels import CONTINUED, bytes_label, id_label, special_label, text_label
+from attnwidget.record.labels import CONTINUED, bytes_label, id_label, special_label, text_label
 from attnwidget.runner.pieces import Piece, Spelling, join_bytes, piece_bytes, read_pieces
 
 _LONGEST_CHARACTER = 8

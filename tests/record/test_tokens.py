@@ -25,8 +25,8 @@ def test_plain_words_are_set_apart() -> None:
 
 
 def test_given_tokens_cannot_act_on_the_screen() -> None:
-    labels = [token.label for token in text_tokens(["\x1b[31m", "</script>", "\u202eabc"])]
-    assert labels == ["␛[31m", "</script>", "⟨U+202E⟩abc"]
+    labels = [token.label for token in text_tokens(["\x1b[31m", "</script> ", "\u202eabc"])]
+    assert labels == ["␛[31m", "</script>␣", "⟨U+202E⟩abc"]
 
 
 def test_tokens_pass_through() -> None:
