@@ -125,3 +125,28 @@ print(json.dumps({
     assert "application/vnd.jupyter.widget-view+json" in seen["mime"]
     assert seen["row"] == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0])
     assert seen["front end"] > 1_000
+
+
+def test_shows_view_and_picture_with_ipywidgets_7(light_python: Path, tmp_path: Path) -> None:
+    """Colab has ipywidgets 7, which shows widgets in another way; the picture must stay beside the view."""
+    install = [str(light_python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*install, "ipywidgets==7.7.1"], check=True, capture_output=True)
+    code = """
+import json
+import ipywidgets
+import numpy as np
+from IPython.core.interactiveshell import InteractiveShell
+import attnwidget as aw
+explorer = aw.explore(attentions=np.full((1, 2, 3, 3), 1 / 3), tokens=["a", "b", "c"])
+data, metadata = InteractiveShell.instance().display_formatter.format(explorer)
+explorer.heads = [1]
+print(json.dumps({"version": ipywidgets.__version__, "mime": sorted(data), "heads": explorer.heads}))
+"""
+    result = subprocess.run(
+        [str(light_python), "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    seen = json.loads(result.stdout.splitlines()[-1])
+    assert seen["version"] == "7.7.1"
+    assert seen["mime"] == ["application/vnd.jupyter.widget-view+json", "image/png", "text/plain"]
+    assert seen["heads"] == [1]
