@@ -1,0 +1,208 @@
+"""What a head metric is: a description for readers, and partial sums over blocks of queries."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attnwidget.errors import ShapeError
+from attnwidget.metrics.axes import Axes
+
+Doubles: TypeAlias = NDArray[np.float64]
+Sums: TypeAlias = Mapping[str, Doubles]
+"""Named arrays, heads first, that add up over blocks of queries."""
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Some queries of every head.
+
+    Parameters
+    ----------
+    weights : float array [heads, queries, keys]
+        Whatever masked cells hold is ignored. NaN in a visible cell leaves out that head's query.
+    visible : bool array [queries, keys] or [heads, queries, keys]
+        False is masked.
+    positions : int array [queries]
+        Position of each query in the prompt.
+    sink : float array [heads, queries] or None
+        Mass of the learned sink; None where the model has none.
+
+    Raises
+    ------
+    ShapeError
+        If the arrays do not fit each other.
+    """
+
+    weights: NDArray[np.floating]
+    visible: NDArray[np.bool_]
+    positions: NDArray[np.integer]
+    sink: NDArray[np.floating] | None = None
+
+    def __post_init__(self) -> None:
+        shape = self.weights.shape
+        if len(shape) != 3:
+            raise ShapeError(
+                f"Metrics need weights [heads, queries, keys], not {len(shape)} axes.",
+                "Pass one layer's weights.",
+            )
+        if self.visible.shape not in (shape, shape[1:]):
+            raise ShapeError(
+                f"Visible cells {self.visible.shape} do not fit weights {shape}.",
+                f"Give them as {shape[1:]}, or as {shape} where heads differ.",
+            )
+        if self.positions.shape != shape[1:2]:
+            raise ShapeError(
+                f"There are {self.positions.size} positions for {shape[1]} queries.",
+                "Give one position per query.",
+            )
+        if self.sink is not None and self.sink.shape != shape[:2]:
+            raise ShapeError(
+                f"The sink's mass {self.sink.shape} does not fit weights {shape}.",
+                f"Give it as {shape[:2]}.",
+            )
+
+    @property
+    def heads(self) -> int:
+        """Number of heads."""
+        return int(self.weights.shape[0])
+
+    @cached_property
+    def mask(self) -> NDArray[np.bool_]:
+        """Visible cells with a head axis: bool [1 or heads, queries, keys]."""
+        return self.visible if self.visible.ndim == 3 else self.visible[None]
+
+    @cached_property
+    def seen(self) -> Doubles:
+        """Number of visible keys: float64 [1 or heads, queries]."""
+        return np.asarray(self.mask.sum(-1), dtype=np.float64)
+
+    @cached_property
+    def defined(self) -> NDArray[np.bool_]:
+        """Queries of which no visible weight, nor the sink's mass, is NaN: bool [heads, queries]."""
+        undefined = (np.isnan(self.weights) & self.mask).any(-1)
+        if self.sink is not None:
+            undefined |= np.isnan(self.sink)
+        return np.asarray(~undefined)
+
+    @cached_property
+    def values(self) -> Doubles:
+        """Weights with 0 in masked cells and undefined queries: float64 [heads, queries, keys]."""
+        return np.where(self.mask & self.defined[..., None], self.weights, 0.0).astype(np.float64)
+
+    @cached_property
+    def sink_mass(self) -> Doubles | None:
+        """The sink's mass, 0 in undefined queries: float64 [heads, queries], or None."""
+        return None if self.sink is None else np.where(self.defined, self.sink, 0.0).astype(np.float64)
+
+    @cached_property
+    def uniform(self) -> Doubles:
+        """A weight spread evenly over the visible keys: float64 [1 or heads, queries]; 0 if none is."""
+        return np.divide(1.0, self.seen, out=np.zeros_like(self.seen), where=self.seen > 0)
+
+
+@dataclass(frozen=True, eq=False)
+class HeadMetric:
+    """One metric of every head of a site.
+
+    Parameters
+    ----------
+    values : float64 array [heads]
+        NaN where nothing is eligible.
+    counts : int64 array [heads]
+        How many queries (or cells, see the metric's `counted`) the value is over.
+    baselines : float64 array [heads]
+        The same metric, on the same queries, of weights spread evenly over the visible keys; NaN where
+        nothing is eligible.
+    undefined : int64 array [heads]
+        Queries left out because a weight is NaN.
+    """
+
+    values: Doubles
+    counts: NDArray[np.int64]
+    baselines: Doubles
+    undefined: NDArray[np.int64]
+
+    @classmethod
+    def none(cls, heads: int, undefined: NDArray[np.int64]) -> HeadMetric:
+        """Return what a metric is that does not apply."""
+        nan = np.full(heads, np.nan)
+        return cls(nan, np.zeros(heads, dtype=np.int64), nan.copy(), undefined)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(ABC):
+    """A number per head, with what a reader must know of it.
+
+    Parameters
+    ----------
+    name : str
+        Stable key.
+    title : str
+        What the screen calls it.
+    formula : str
+        One line of text; w(q, k) is the weight of query q on key k.
+    eligible : str
+        Which queries or cells count.
+    source : str
+        The paper that it follows, or "attnwidget" for a definition of this package.
+    sinks : str
+        What becomes of the mass of a learned sink.
+    unit : str
+        "share", "tokens", ...
+    low, high : float or None
+        Range for rows that sum to at most 1, sink included; None is unbounded.
+    counted : str
+        What the counts count: "queries" or "cells".
+    """
+
+    name: str
+    title: str
+    formula: str
+    eligible: str
+    source: str = "attnwidget"
+    sinks: str = "Adds nothing; weights are not renormalised."
+    unit: str = "share"
+    low: float | None = 0.0
+    high: float | None = 1.0
+    counted: str = "queries"
+
+    @abstractmethod
+    def bind(self, axes: Axes) -> Callable[[Block], Sums] | None:
+        """Return what computes the partial sums of a block; None where the metric does not apply."""
+
+    def finish(self, sums: Sums, undefined: NDArray[np.int64]) -> HeadMetric:
+        """Turn sums over all blocks into means."""
+        return means(sums, undefined)
+
+
+def means(sums: Sums, undefined: NDArray[np.int64]) -> HeadMetric:
+    """Divide the sums "value" and "baseline" by "count"; NaN where it is 0."""
+    count = sums["count"]
+    value, baseline = (
+        np.divide(sums[name], count, out=np.full(count.shape, np.nan), where=count > 0)
+        for name in ("value", "baseline")
+    )
+    return HeadMetric(value, np.rint(count).astype(np.int64), baseline, undefined)
+
+
+def mean_over_queries(value: Doubles, baseline: Doubles, eligible: NDArray[np.bool_]) -> Sums:
+    """Return partial sums of a mean over eligible queries.
+
+    Parameters
+    ----------
+    value : float64 [heads, queries]
+    baseline : float64, broadcastable to `value`
+    eligible : bool [heads, queries]
+    """
+    return {
+        "value": np.where(eligible, value, 0.0).sum(-1),
+        "baseline": np.where(eligible, baseline, 0.0).sum(-1),
+        "count": eligible.sum(-1, dtype=np.float64),
+    }

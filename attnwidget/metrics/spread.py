@@ -1,0 +1,172 @@
+"""Metrics of a pattern's form: how spread, how sparse, how much of it is position alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attnwidget.metrics.axes import Axes
+from attnwidget.metrics.metric import Block, Doubles, HeadMetric, Metric, Sums, mean_over_queries
+
+# Below this share of the sum of squares, variance is the rounding of float32 weights.
+_NO_VARIANCE = 1e-12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entropy(Metric):
+    """Shannon entropy of a query's weights, as a share of the largest possible."""
+
+    def bind(self, axes: Axes) -> Callable[[Block], Sums] | None:
+        """Return what computes the partial sums of a block."""
+        return self._sums
+
+    @staticmethod
+    def _sums(block: Block) -> Sums:
+        eligible = (block.seen >= 2) & block.defined
+        entropy = _surprise(block.values).sum(-1)
+        outcomes = block.seen
+        if block.sink_mass is not None:
+            entropy = entropy + _surprise(block.sink_mass)
+            outcomes = outcomes + 1
+        most = np.log(np.maximum(outcomes, 2))
+        uniform = np.log(np.maximum(block.seen, 1)) / most
+        return mean_over_queries(entropy / most, uniform, eligible)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uniformity(Metric):
+    """How near a query's weights are to an even spread over its visible keys."""
+
+    def bind(self, axes: Axes) -> Callable[[Block], Sums] | None:
+        """Return what computes the partial sums of a block."""
+        return self._sums
+
+    @staticmethod
+    def _sums(block: Block) -> Sums:
+        apart = np.where(block.mask, np.abs(block.values - block.uniform[..., None]), 0.0).sum(-1)
+        if block.sink_mass is not None:
+            apart = apart + block.sink_mass
+        eligible = (block.seen >= 2) & block.defined
+        return mean_over_queries(1 - apart / 2, np.ones_like(block.seen), eligible)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sparsity(Metric):
+    """Share of visible weights below a threshold.
+
+    Parameters
+    ----------
+    threshold : float
+        A weight below it counts as sparse.
+    """
+
+    threshold: float
+    counted: str = "cells"
+
+    def bind(self, axes: Axes) -> Callable[[Block], Sums] | None:
+        """Return what computes the partial sums of a block."""
+        return self._sums
+
+    def _sums(self, block: Block) -> Sums:
+        eligible = (block.seen >= 2) & block.defined
+        limit = np.float32(self.threshold)  # float32 like the weights, or 1/100 would be below 0.01
+        small = ((block.values.astype(np.float32) < limit) & block.mask).sum(-1)
+        even = block.uniform.astype(np.float32) < limit
+        return {
+            "value": np.where(eligible, small, 0.0).sum(-1),
+            "baseline": np.where(eligible & even, block.seen, 0.0).sum(-1),
+            "count": np.where(eligible, block.seen, 0.0).sum(-1),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class SinkShare(Metric):
+    """Mass that goes to a learned sink, which is no token."""
+
+    def bind(self, axes: Axes) -> Callable[[Block], Sums] | None:
+        """Return what computes the partial sums of a block."""
+        return self._sums
+
+    @staticmethod
+    def _sums(block: Block) -> Sums:
+        eligible = (block.seen >= 1) & block.defined
+        mass = block.sink_mass
+        if mass is None:
+            mass, eligible = np.zeros(eligible.shape), np.zeros_like(eligible)
+        return mean_over_queries(mass, np.zeros_like(block.seen), eligible)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Positional(Metric):
+    """Share of the weights' variance that the mean of each diagonal explains (coefficient of determination).
+
+    Over the visible cells of queries with at least two visible keys that share their diagonal (offset k - q)
+    with another such cell: sum over diagonals of n_d (mean_d - mean)^2, divided by the sum over cells of
+    (w - mean)^2. 1 is a pattern that depends on the offset alone. A pattern without any structure still gets
+    about diagonals / cells, which is much when few queries are read. NaN, with a count of 0, where the cells'
+    weights are all equal; the baseline is NaN where that is so for the even spread.
+    """
+
+    counted: str = "cells"
+
+    def bind(self, axes: Axes) -> Callable[[Block], Sums] | None:
+        """Return what computes the partial sums of a block; None in cross-attention."""
+        if not axes.self_attention:
+            return None
+        return lambda block: self._sums(block, len(axes.queries))
+
+    @staticmethod
+    def _sums(block: Block, queries: int) -> Sums:
+        keys = block.mask.shape[-1]
+        diagonal = (np.arange(keys) - block.positions[:, None] + queries - 1).astype(np.intp)
+        rows = (block.seen >= 2) & block.defined
+        if block.mask.shape[0] == 1 and bool((rows == rows[:1]).all()):
+            rows = rows[:1]  # no head differs: count cells and the even spread once
+        cells = (block.mask & rows[..., None]).astype(np.float64)
+        even = cells * block.uniform[..., None]
+        values = block.values * rows[..., None]
+
+        def add(what: Doubles) -> Doubles:
+            length = queries + keys - 1
+            sums = [np.bincount(diagonal.ravel(), head.ravel(), minlength=length) for head in what]
+            found = np.asarray(sums, dtype=np.float64).reshape(len(what), length)
+            return np.broadcast_to(found, (block.heads, length))
+
+        return {
+            "cells": add(cells),
+            "sum": add(values),
+            "squares": add(values**2),
+            "even sum": add(even),
+            "even squares": add(even**2),
+        }
+
+    def finish(self, sums: Sums, undefined: NDArray[np.int64]) -> HeadMetric:
+        """Turn sums per diagonal into the explained share."""
+        cells = np.where(sums["cells"] >= 1.5, sums["cells"], 0.0)
+        value = _explained(cells, sums["sum"], sums["squares"])
+        baseline = _explained(cells, sums["even sum"], sums["even squares"])
+        count = np.where(np.isnan(value), 0.0, cells.sum(-1))
+        baseline = np.where(np.isnan(value), np.nan, baseline)
+        return HeadMetric(value, np.rint(count).astype(np.int64), baseline, undefined)
+
+
+def _surprise(share: Doubles) -> Doubles:
+    """-p ln p, and 0 for p = 0."""
+    return -share * np.log(share, out=np.zeros_like(share), where=share > 0)
+
+
+def _explained(cells: Doubles, total: Doubles, squares: Doubles) -> Doubles:
+    """Explained share of the variance per head from sums per diagonal, [heads, diagonals] each."""
+    kept = cells > 0
+    total, squares = np.where(kept, total, 0.0), np.where(kept, squares, 0.0)
+    count = cells.sum(-1)
+    level = total.sum(-1) ** 2 / np.maximum(count, 1)
+    within = (total**2 / np.maximum(cells, 1)).sum(-1)
+    whole = squares.sum(-1)
+    variance = whole - level
+    varies = variance > _NO_VARIANCE * whole
+    share = np.divide(within - level, variance, out=np.full(count.shape, np.nan), where=varies)
+    return np.asarray(share.clip(0.0, 1.0), dtype=np.float64)
