@@ -120,13 +120,20 @@ def test_special_tokens_are_delimiters_and_no_words() -> None:
     assert on.words.tolist() == [-1, 0, 1, 2, 3, -1]
     found = of_head(one_hot([0] * 6, 6), np.ones((6, 6), dtype=bool), on)
     assert (found["delimiter"].values[0], found["delimiter"].baselines[0]) == (1, 0.5)
-    assert found["same_word"].counts[0] == 0
+    assert found["same_word"].counts[0] == found["induction"].counts[0] == 0
+
+
+def test_the_first_token_at_itself_is_no_first_token() -> None:
+    found = of_head(one_hot([0, 1, 2], 3), np.ones((3, 3), dtype=bool), axes(3))["first"]
+    assert (found.values[0], found.counts[0]) == (0, 2)
 
 
 def test_tokens_without_a_text_are_told_apart_by_id() -> None:
     text = [Token(id=i, text="", label="·", continued=True) for i in (3, 4, 3)]
     text += [Token(id=None, text=" ", label="␣"), Token(id=None, text="\n", label="↵")]
     assert Axes.of_self(tuple(text)).words.tolist() == [0, 1, 0, 2, 3]
+    broken = [Token(id=i, text="\N{REPLACEMENT CHARACTER}", label="·", continued=True) for i in (3, 4)]
+    assert Axes.of_self(tuple(broken)).words.tolist() == [0, 1]
 
 
 def test_sparsity_counts_cells() -> None:

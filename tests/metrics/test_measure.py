@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from random import Random
 
 import numpy as np
@@ -129,6 +130,19 @@ def test_undefined_queries_are_left_out_and_counted() -> None:
     gone = measure_arrays(weights, causal(4), axes(4))
     assert all(np.isnan(metric.values[0]) and metric.counts[0] == 0 for metric in gone.values())
     assert gone["entropy"].undefined.tolist() == [4, 1]
+
+
+def test_an_undefined_sink_leaves_its_query_out() -> None:
+    sink = np.asarray([[0, np.nan, 0.5]], dtype=np.float32)
+    found = measure_arrays(even(causal(3))[None], causal(3), axes(3), sink=sink)
+    assert (found["sink"].values[0], found["sink"].counts[0], found["sink"].undefined[0]) == (0.25, 2, 1)
+    assert found["previous"].counts[0] == 1
+
+
+def test_heads_may_share_a_mask_of_one_head() -> None:
+    record = AttentionRecord.from_attentions([np.stack([even(causal(4))] * 2)], list("abcd"))
+    site = dataclasses.replace(record.site(0), visibility=Visibility(causal=True, mask=causal(4)[None]))
+    assert_same(measure(site, record.tokens), measure(record.site(0), record.tokens))
 
 
 def test_heads_may_see_different_keys() -> None:
