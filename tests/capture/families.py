@@ -269,6 +269,7 @@ FAMILIES: tuple[Family, ...] = (
             expert_layer_period=2,
             num_experts=2,
             mamba_d_state=8,
+            use_mamba_kernels=False,
         ),
         hf.JambaForCausalLM,
         "interface",
