@@ -48,13 +48,13 @@ def sizes() -> str:
 
 def tables(only: str | None, *, quick: bool) -> str:
     """Measure and return the Markdown of every table."""
-    turns = {128: 3} if quick else {128: 7, 512: 5, 2048: 3}
+    turns = {128: 3} if quick else {128: 5, 512: 3, 2048: 2}
     parts = [f"Measured by `make bench` on {machine()}"]
     if only in (None, "forward"):
         costs = forward.measure(["gpt2", "qwen"], turns, tell)
         parts += [
-            "Forward pass, random weights, batch 1; medians of runs that take turns, as multiples of SDPA "
-            "alone. Peaks are above the loaded model, each in a fresh process.",
+            "Forward pass, random weights, batch 1, one thread; median CPU seconds of runs that take turns, "
+            "as multiples of SDPA alone. Peaks are above the loaded model, each in a fresh process.",
             forward.report(costs),
         ]
     if only in (None, "page"):

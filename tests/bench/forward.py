@@ -1,6 +1,6 @@
 """One forward pass three ways: SDPA alone, SDPA with capture, eager with `output_attentions`.
 
-python -m tests.bench.forward time gpt2 512 5          # JSON: seconds of each way, interleaved
+python -m tests.bench.forward time gpt2 512 5          # JSON: CPU seconds of each way, interleaved
 python -m tests.bench.forward memory gpt2 512 capture  # JSON: peak bytes of one way, in this process
 """
 
@@ -27,7 +27,7 @@ STATUS = Path("/proc/self/status")
 class Cost:
     """What one model cost at one length.
 
-    `seconds` and `peak` (bytes above the loaded model) are by way; `cache` is the bytes that capture keeps.
+    `seconds` (of CPU) and `peak` (bytes above the loaded model) are by way; `cache` is the bytes of Q and K.
     """
 
     model: str
@@ -50,19 +50,25 @@ def forward(model: Any, inputs: Any, way: Way) -> Any:
 
 
 def measure_time(name: str, tokens: int, repeats: int) -> dict[str, float]:
-    """Return the median seconds of each way; the ways take turns, so that a busy moment hits all of them."""
+    """Return the median CPU seconds of each way, which take turns.
+
+    One thread, and CPU seconds instead of the clock's: other processes on the machine hardly touch the ratio.
+    """
+    import torch
+
     from tests.bench.models import build, prompt
 
+    torch.set_num_threads(1)
     model, inputs = build(name), prompt(tokens)
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     for repeat in range(repeats + 1):
         for way in WAYS:
             model.set_attn_implementation("eager" if way == "eager" else "sdpa")
-            begun = time.perf_counter()
+            begun = time.process_time()
             forward(model, inputs, way)
             # The first turn warms up.
             if repeat:
-                seconds[way].append(time.perf_counter() - begun)
+                seconds[way].append(time.process_time() - begun)
     return {way: statistics.median(values) for way, values in seconds.items()}
 
 
