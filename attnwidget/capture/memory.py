@@ -11,7 +11,13 @@ from torch import Tensor
 
 from attnwidget.errors import OutOfMemoryError
 
-_OWN_PAGES = 1 << 18
+_OWN_PAGES = 1 << 20
+# Private and mapped at once where the system can: several times faster than shared pages touched one by one.
+_PAGES = (
+    {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_POPULATE", 0)}
+    if hasattr(mmap, "MAP_PRIVATE")
+    else {}
+)
 _SHARE = 0.8  # of what is free; the rest stays for everybody else
 
 
@@ -51,7 +57,7 @@ def lasting_copy(tensor: Tensor, device: torch.device) -> Tensor:
     """
     if device.type != "cpu" or tensor.nbytes < _OWN_PAGES:
         return tensor.to(device, copy=True, memory_format=torch.contiguous_format)
-    pages = torch.frombuffer(mmap.mmap(-1, tensor.nbytes), dtype=tensor.dtype)
+    pages = torch.frombuffer(mmap.mmap(-1, tensor.nbytes, **_PAGES), dtype=tensor.dtype)
     return pages.view(tensor.shape).copy_(tensor)
 
 
