@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import io
 import warnings
+from typing import Any
 
-from attnwidget.export.frame import DPI, Look, name_heads
+import numpy as np
+from numpy.typing import NDArray
+
+from attnwidget.export.frame import Look, name_heads
 from attnwidget.export.lines import draw_lines
 from attnwidget.export.matrix import draw_matrix
 from attnwidget.export.text import draw_text
 from attnwidget.record import AttentionRecord
+
+COLOURS = 256
+"""Colours of a picture."""
 
 FONTS = (
     "DejaVu Sans Mono",
@@ -69,11 +76,21 @@ def picture(record: AttentionRecord, look: Look) -> tuple[bytes, tuple[int, int]
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure = draw(record, look)
         figure.set_facecolor(look.paper.background)
-        file = io.BytesIO()
-        FigureCanvasAgg(figure)
-        figure.savefig(file, format="png", dpi=DPI, facecolor="auto", metadata={"Software": None})
+        canvas: Any = FigureCanvasAgg(figure)
+        canvas.draw()
+        pixels = np.asarray(canvas.buffer_rgba())[..., :3]
     width, height = figure.get_size_inches()
-    return file.getvalue(), (round(width * 96), round(height * 96))
+    return _compressed(pixels), (round(width * 96), round(height * 96))
+
+
+def _compressed(pixels: NDArray[np.uint8]) -> bytes:
+    """Return a PNG of few colours: thin lines otherwise weigh more than the rest of a notebook together."""
+    from PIL import Image
+
+    few = Image.fromarray(pixels).quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    file = io.BytesIO()
+    few.save(file, format="PNG", optimize=True)
+    return file.getvalue()
 
 
 def _fonts() -> list[str]:
