@@ -5,7 +5,6 @@ import { cornerOf, inSight, type Overview, type Spot } from "../math/overview";
 import { toScale } from "../math/scale";
 import { decodeTable } from "../math/weights";
 import { type Scale, U8_MASKED, U8_NAN } from "../wire/schema.gen";
-import { drawHatchArea } from "./hatch";
 import { nanColour } from "./heatmap";
 
 /** RGBA of each of the 256 codes; masked cells stay clear. */
@@ -233,14 +232,4 @@ function drawColumns(
     context.fillText(words ? `head ${head}` : String(head), middle, grid.top - 13);
   }
   context.restore();
-}
-
-/** The texture of what is out of reach, at the size of one picture. */
-export function drawGround(
-  context: CanvasRenderingContext2D,
-  _data: null,
-  view: { readonly width: number; readonly height: number },
-  theme: Palette,
-): void {
-  drawHatchArea(context, null, { x: 0, y: 0, width: view.width, height: view.height }, theme);
 }

@@ -37,19 +37,17 @@ const LINE = 19;
 
 export class HeadCard {
   readonly root: HTMLElement;
-  private readonly title = element("h4", "ap-card-title");
-  private readonly swatch = element("span", "ap-swatch", { "aria-hidden": true });
-  private readonly note = element("p", "ap-card-note");
-  private readonly text = element("p", "ap-card-text");
-  private readonly remark = element("p", "ap-card-text");
-  private readonly canvas = element("canvas", "ap-card-picture", { role: "img" });
-  private readonly close = button("×", "Close");
+  readonly #explorer: Explorer;
+  readonly #title = element("h4", "ap-card-title");
+  readonly #swatch = element("span", "ap-swatch", { "aria-hidden": true });
+  readonly #note = element("p", "ap-card-note");
+  readonly #text = element("p", "ap-card-text");
+  readonly #remark = element("p", "ap-card-text");
+  readonly #canvas = element("canvas", "ap-card-picture", { role: "img" });
+  readonly #close = button("×", "Close");
 
-  constructor(
-    private readonly explorer: Explorer,
-    leave: () => void,
-    signal: AbortSignal,
-  ) {
+  constructor(explorer: Explorer, leave: () => void, signal: AbortSignal) {
+    this.#explorer = explorer;
     const ways = (["head", "matrix"] as const).map((view: View) => {
       const name = view === "head" ? "Head view" : "Matrix view";
       const made = button(name, name);
@@ -62,15 +60,15 @@ export class HeadCard {
       );
       return made;
     });
-    this.close.className = "ap-card-close";
-    this.close.addEventListener("click", leave, { signal });
+    this.#close.className = "ap-card-close";
+    this.#close.addEventListener("click", leave, { signal });
     this.root = element(
       "div",
       "ap-card",
       { role: "group", hidden: true },
-      element("div", "ap-card-head", {}, this.swatch, this.title, this.close),
-      this.canvas,
-      element("div", "ap-card-words", {}, this.note, this.text, this.remark),
+      element("div", "ap-card-head", {}, this.#swatch, this.#title, this.#close),
+      this.#canvas,
+      element("div", "ap-card-words", {}, this.#note, this.#text, this.#remark),
       element("div", "ap-card-ways", {}, ...ways),
     );
   }
@@ -82,31 +80,31 @@ export class HeadCard {
     const { layer, head } = look;
     const name = `Layer ${layer}, head ${head}`;
     this.root.setAttribute("aria-label", name);
-    setText(this.title, name);
-    this.swatch.style.background = `rgb(${theme.head(head).join(" ")})`;
-    const known = this.explorer.headNote(layer, head);
-    setText(this.note, known === null ? "" : `${known.title} ${decimal(known.score, 2)}`);
-    setText(this.text, known?.text ?? "");
-    setText(this.remark, look.remark);
-    for (const line of [this.note, this.text, this.remark]) line.hidden = line.textContent === "";
-    const lines = [this.note, this.remark].filter((line) => !line.hidden).length + (known === null ? 0 : 2);
+    setText(this.#title, name);
+    this.#swatch.style.background = `rgb(${theme.head(head).join(" ")})`;
+    const known = this.#explorer.headNote(layer, head);
+    setText(this.#note, known === null ? "" : `${known.title} ${decimal(known.score, 2)}`);
+    setText(this.#text, known?.text ?? "");
+    setText(this.#remark, look.remark);
+    for (const line of [this.#note, this.#text, this.#remark]) line.hidden = line.textContent === "";
+    const lines = [this.#note, this.#remark].filter((line) => !line.hidden).length + (known === null ? 0 : 2);
     const room = Math.max(96, look.room.height - FRAME - lines * LINE);
     const side = Math.min(look.room.width - PADDING, MOST - PADDING, room);
     this.root.style.width = `${Math.min(look.room.width, Math.max(HeadCard.LEAST, side + PADDING))}px`;
     const w = Math.round(Math.min(side, side * look.aspect));
     const h = Math.round(Math.min(side, side / look.aspect));
-    this.canvas.style.width = `${w}px`;
-    this.canvas.style.height = `${h}px`;
-    this.canvas.setAttribute("aria-label", `Pattern of layer ${layer}, head ${head}`);
-    this.paint(look, w, h, theme, ratio);
+    this.#canvas.style.width = `${w}px`;
+    this.#canvas.style.height = `${h}px`;
+    this.#canvas.setAttribute("aria-label", `Pattern of layer ${layer}, head ${head}`);
+    this.#paint(look, w, h, theme, ratio);
   }
 
-  private paint(look: CardLook, width: number, height: number, theme: Palette, ratio: number): void {
-    const context = prepare(this.canvas, width, height, ratio);
+  #paint(look: CardLook, width: number, height: number, theme: Palette, ratio: number): void {
+    const context = prepare(this.#canvas, width, height, ratio);
     const image = document.createElement("canvas");
     if (context === null) return;
     const { pattern, small } = look;
-    const scale = this.explorer.scale.peek();
+    const scale = this.#explorer.scale.peek();
     const area = { x: 0, y: 0, width, height };
     drawHatchArea(context, null, area, theme);
     let [w, h] = [width, height];
