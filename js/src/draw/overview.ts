@@ -211,7 +211,7 @@ function drawColumns(
 ): void {
   context.save();
   context.textBaseline = "middle";
-  const words = grid.pitch >= 50;
+  const words = grid.pitch >= 56;
   if (!words) {
     context.font = `11px ${theme.sans}`;
     context.fillStyle = theme.faint;

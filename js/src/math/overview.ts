@@ -38,9 +38,9 @@ export interface Range {
 }
 
 const LEAST = 20;
-const MOST = 132;
+const MOST = 112;
 /** Pictures at least this large are all shown at once rather than scrolled. */
-const WHOLE = 27;
+const WHOLE = 22;
 /** Pictures that have to be scrolled anyway are at most this large. */
 const SCROLLED = 52;
 /** Beyond these, patterns of unlike sides are drawn squeezed. */
