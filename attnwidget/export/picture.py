@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from attnwidget.export.frame import Look, name_heads
 from attnwidget.export.lines import draw_lines
 from attnwidget.export.matrix import draw_matrix
+from attnwidget.export.model import draw_model
 from attnwidget.export.text import draw_text
 from attnwidget.record import AttentionRecord
 
@@ -70,7 +71,7 @@ def picture(record: AttentionRecord, look: Look) -> tuple[bytes, tuple[int, int]
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    draw = {"head": draw_lines, "matrix": draw_matrix, "text": draw_text}[look.view]
+    draw = {"head": draw_lines, "model": draw_model, "matrix": draw_matrix, "text": draw_text}[look.view]
     with mpl.rc_context({"font.family": _fonts(), "font.size": 8.0}), warnings.catch_warnings():
         # A script without a font becomes boxes; a reader of the notebook could do nothing about it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from attnwidget.wire.schema import (
     HeadNote,
     LayerInfo,
     LayerMeta,
+    ModelMeta,
     OpenMeta,
     PredictionsMeta,
     RowMeta,
@@ -33,6 +35,21 @@ THUMBNAIL_PIXELS = 64
 
 MAX_CELLS = 4096 * 4096
 """Cells of one pattern that are sent whole."""
+
+MODEL_BYTES = 1_000_000
+"""Thumbnails of all heads of all layers take about this much: with more heads they are smaller."""
+
+MODEL_QUERIES = 1024
+"""Up to this many queries, thumbnails of all heads show all of them."""
+
+MODEL_CELLS = 1 << 28
+"""Cells of all heads that are computed for their thumbnails; beyond, queries are sampled."""
+
+MODEL_SAMPLED = (16, 128)
+"""How many evenly spaced queries are computed where not all are."""
+
+BLOCK_CELLS = 1 << 22
+"""Cells computed at a time."""
 
 SAMPLED_QUERIES = 32
 """Rows looked at when the opening view is chosen."""
@@ -143,6 +160,67 @@ def answer_layer(
         "thumbnails": pictures,
         "error": 0.0 if exact else COMPAND_ERROR,
         "pooled": size,
+    }, buffers
+
+
+def model_queries(heads: int, queries: int, keys: int) -> NDArray[np.intp]:
+    """Return the queries behind thumbnails of all heads: all of them, or evenly spaced ones.
+
+    Parameters
+    ----------
+    heads : int
+        Heads of all layers.
+    queries, keys : int
+        Size of a pattern.
+    """
+    if queries <= MODEL_QUERIES and heads * queries * keys <= MODEL_CELLS:
+        return np.arange(queries)
+    fewest, most = MODEL_SAMPLED
+    count = min(queries, max(fewest, min(most, MODEL_CELLS // (heads * keys))))
+    return np.linspace(0, queries - 1, count).round().astype(np.intp)
+
+
+def model_pixels(heads: int) -> int:
+    """Return how wide and high thumbnails of so many heads are at most."""
+    return max(8, min(THUMBNAIL_PIXELS, math.isqrt(MODEL_BYTES // heads)))
+
+
+def answer_model(record: AttentionRecord, site: SiteKind) -> tuple[ModelMeta, Buffers]:
+    """Answer `model`: a thumbnail of every head of every layer, from exactly computed rows.
+
+    Raises
+    ------
+    InputError
+        If the record has no attention of this kind.
+    """
+    layers = record.layers(site)
+    sites = [record.site(layer, site) for layer in layers]
+    queries, keys = sites[0].queries, sites[0].keys
+    total = sum(attention.heads for attention in sites)
+    chosen, pixels = model_queries(total, queries, keys), model_pixels(total)
+    size = block_size(len(chosen), keys, pixels)
+    tall, wide = (size, size) if len(chosen) == queries else (-(-len(chosen) // pixels), -(-keys // pixels))
+    codes = np.empty((total, -(-len(chosen) // tall), -(-keys // wide)), dtype=np.uint8)
+    first = 0
+    for attention in sites:
+        visible = attention.visible(chosen)
+        together = max(1, BLOCK_CELLS // (len(chosen) * keys))
+        for start in range(0, attention.heads, together):
+            heads = range(start, min(start + together, attention.heads))
+            reach = visible[None] if visible.ndim == 2 else visible[start : heads.stop]
+            pooled, reached = block_max(attention.weights(heads, chosen), reach, (tall, wide))
+            codes[first + start : first + heads.stop] = compand(pooled, reached)
+        first += attention.heads
+    buffers = Buffers()
+    return {
+        "site": site,
+        "layers": list(layers),
+        "heads": [attention.heads for attention in sites],
+        "thumbnails": buffers.add(codes),
+        "pooled_queries": tall,
+        "pooled_keys": wide,
+        "queries": queries,
+        "sampled": len(chosen),
     }, buffers
 
 

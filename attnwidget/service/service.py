@@ -10,7 +10,13 @@ from typing import Any, Protocol
 
 from attnwidget.errors import CancelledError, NotRecordedError
 from attnwidget.record import AttentionRecord
-from attnwidget.service.answers import answer_layer, answer_predictions, answer_row, describe
+from attnwidget.service.answers import (
+    answer_layer,
+    answer_model,
+    answer_predictions,
+    answer_row,
+    describe,
+)
 from attnwidget.wire.arrays import Buffers
 from attnwidget.wire.messages import Buffer, check_request, error_info, messages, reply_error, reply_ok
 from attnwidget.wire.schema import HeadNote, Request, Status
@@ -134,6 +140,8 @@ class Service:
                 return describe(record, self.head_notes), none
             case "layer":
                 return answer_layer(record, args["site"], args["layer"], args["heads"], args["thumbnails"])
+            case "model":
+                return answer_model(record, args["site"])
             case "row":
                 return answer_row(record, args["site"], args["layer"], args["heads"], args["query"])
             case _:

@@ -32,7 +32,7 @@ U8_MASKED = 255
 
 SiteKind: TypeAlias = Literal["encoder", "decoder", "cross"]
 StreamKind: TypeAlias = Literal["encoder", "decoder"]
-View: TypeAlias = Literal["head", "matrix", "text"]
+View: TypeAlias = Literal["head", "model", "matrix", "text"]
 Theme: TypeAlias = Literal["auto", "light", "dark"]
 Scale: TypeAlias = Literal["linear", "sqrt", "log"]
 Direction: TypeAlias = Literal["from", "to"]
@@ -213,6 +213,30 @@ class LayerMeta(TypedDict):
     pooled: float
 
 
+class ModelArgs(TypedDict):
+    """`model`: thumbnails of every head of every layer of one kind of attention."""
+
+    site: SiteKind
+
+
+class ModelMeta(TypedDict):
+    """Reply to `model`: thumbnails [all heads, rows, columns] (u1 companded), layer after layer.
+
+    `heads` is the number of heads of each of `layers`. `sampled` of `queries` queries stand behind a
+    thumbnail: all of them, or as many evenly spaced ones, each computed exactly. A pixel is the largest
+    weight of `pooled_queries` of these by `pooled_keys` keys.
+    """
+
+    site: SiteKind
+    layers: list[int]
+    heads: list[int]
+    thumbnails: ArraySpec
+    pooled_queries: int
+    pooled_keys: int
+    queries: int
+    sampled: int
+
+
 class RowArgs(TypedDict):
     """`row`: exact weights and scores of one query for some heads."""
 
@@ -256,7 +280,7 @@ class CancelArgs(TypedDict):
     id: NotRequired[str]
 
 
-RequestKind: TypeAlias = Literal["open", "run", "layer", "row", "predictions", "cancel"]
+RequestKind: TypeAlias = Literal["open", "run", "layer", "model", "row", "predictions", "cancel"]
 
 
 class Request(TypedDict):
@@ -305,6 +329,7 @@ REQUESTS: dict[str, tuple[type, type]] = {
     "open": (OpenArgs, OpenMeta),
     "run": (RunArgs, RunMeta),
     "layer": (LayerArgs, LayerMeta),
+    "model": (ModelArgs, ModelMeta),
     "row": (RowArgs, RowMeta),
     "predictions": (PredictionsArgs, PredictionsMeta),
     "cancel": (CancelArgs, CancelArgs),

@@ -58,6 +58,9 @@ function mountPanes(app: ExplorerApp, host: HTMLElement, abort: AbortSignal): vo
     const view = shown.value;
     // What a pane reads while it builds itself must not rebuild it.
     untracked(() => {
+      // With the pane goes what it had in focus; keys must not fall through to the host then.
+      if (host.matches(":focus-within"))
+        host.closest<HTMLElement>(".attnwidget")?.focus({ preventScroll: true });
       clear();
       const create: CreatePane | undefined = view === null ? undefined : panes[view];
       if (create !== undefined) pane = create(host, app);

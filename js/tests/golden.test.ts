@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readPredictions } from "../src/core/loader";
+import { readModel } from "../src/core/overview";
 import { createPattern } from "../src/core/pattern";
 import { readRows } from "../src/core/rows";
 import { CommTransport } from "../src/transport/comm";
@@ -85,7 +86,9 @@ function weightsOf(reply: Reply<"layer">): number[] {
 describe("golden messages", () => {
   it("are there, of every kind that carries arrays", () => {
     const kinds = new Set(names.map((name) => read(name).request.kind));
-    expect([...kinds].sort()).toEqual(expect.arrayContaining(["layer", "open", "predictions", "row", "run"]));
+    expect([...kinds].sort()).toEqual(
+      expect.arrayContaining(["layer", "model", "open", "predictions", "row", "run"]),
+    );
   });
 
   it.each(names)("%s decodes to what the kernel meant", async (name) => {
@@ -119,6 +122,18 @@ describe("golden messages", () => {
         golden.expect.scores as Nested,
       );
       expect(rows.map((row) => row.sink)).toEqual((golden.expect.meta as { sink: number[] }).sink);
+    } else if (kind === "model") {
+      const model = readModel("g0", (reply as Reply<"model">).meta, reply.buffers);
+      const [rows, columns] = model.size;
+      const weights = model.heads.flatMap((heads, row) =>
+        Array.from({ length: heads }, (_, head) => [...model.codes(row, head)]).flat(),
+      );
+      const decoded = createPattern(0, 1, weights.length, Uint8Array.from(weights), 0);
+      expect(weights).toHaveLength(4 * rows * columns);
+      expectNumbers(
+        weights.map((_, cell) => decoded.weight(0, cell)),
+        golden.expect.thumbnails as Nested,
+      );
     } else if (kind === "predictions") {
       const meta = (reply as Reply<"predictions">).meta;
       const read = readPredictions(meta, reply.buffers);

@@ -15,7 +15,7 @@ def targets(explorer: Explorer) -> list[Locator]:
     return [explorer.layer, explorer.head(0), explorer.tab(explorer.view()), explorer.canvas()]
 
 
-@pytest.mark.parametrize("view", ["head", "matrix", "text"])
+@pytest.mark.parametrize("view", ["head", "model", "matrix", "text"])
 def test_the_notebooks_cells_stay(open_cells: Open, view: str) -> None:
     notebook = open_cells(ARRAYS, EXPLORE, f"ex.view = {view!r}\nex", "'a cell to lose'")
     explorer = explorers(notebook.page)[0]

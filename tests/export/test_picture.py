@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from attnwidget.export import Look, describe, picture
-from attnwidget.export.colours import HEADS_DARK, HEADS_LIGHT, head_colour
+from attnwidget.export.colours import HEADS_DARK, HEADS_LIGHT, head_colour, ramp
 from attnwidget.record import AttentionRecord
 
 
@@ -42,7 +42,7 @@ def between_columns(image: np.ndarray) -> int:
     return int((image[120 : height - 10, int(0.36 * width) : int(0.64 * width)] != 255).any(axis=-1).sum())
 
 
-@pytest.mark.parametrize("view", ["head", "matrix", "text"])
+@pytest.mark.parametrize("view", ["head", "model", "matrix", "text"])
 @pytest.mark.parametrize("dark", [False, True])
 def test_each_view_is_drawn_on_its_paper(view: str, dark: bool) -> None:
     look = replace(LOOK, view=view, dark=dark)  # type: ignore[arg-type]
@@ -74,23 +74,47 @@ def test_unknown_weights_show_in_the_matrix() -> None:
     assert count(pixels(record, look), red, 5) > 1000
 
 
+def test_the_model_view_draws_every_head_and_marks_the_chosen_one() -> None:
+    weights = np.zeros((3, 2, 6, 6), dtype=np.float32)
+    weights[..., 0] = 1
+    record = AttentionRecord.from_attentions(weights, list("abcdef"))
+    look = Look(view="model", site="decoder", layer=1, heads=(1,))
+    image = pixels(record, look)
+    deepest = tuple(ramp(False)[-1])
+    height, width = image.shape[:2]
+    columns = (np.abs(image - np.array(deepest) * 255).max(axis=-1) < 8).any(axis=0)
+    assert np.count_nonzero(np.diff(columns.astype(int)) == 1) == 2
+    rows = (np.abs(image - np.array(deepest) * 255).max(axis=-1) < 8).any(axis=1)
+    assert np.count_nonzero(np.diff(rows.astype(int)) == 1) == 3
+    assert count(image, head_colour(1, False), 20) > 100
+    assert count(pixels(record, replace(look, heads=())), head_colour(1, False), 20) < 20
+    assert height < width
+
+
+def test_a_model_of_many_heads_stays_a_picture() -> None:
+    weights = np.full((30, 20, 3, 3), 1 / 3, dtype=np.float32)
+    record = AttentionRecord.from_attentions(weights, list("abc"))
+    image = pixels(record, Look(view="model", site="encoder", layer=3, heads=(0,)))
+    assert image.shape[0] < 2500
+
+
 def test_long_odd_and_foreign_tokens_are_drawn_without_a_warning() -> None:
     tokens = ["</script>", "$x_1$", "猫", "👋🏽", "שלום", "a" * 80, "", "\n"]
     weights = np.full((1, 1, 8, 8), 1 / 8, np.float32)
     record = AttentionRecord.from_attentions(weights, tokens)
-    for view in ("head", "matrix", "text"):
+    for view in ("head", "model", "matrix", "text"):
         pixels(record, Look(view=view, site="encoder", layer=0, heads=(0,), query=1))  # type: ignore[arg-type]
 
 
 def test_a_long_prompt_says_which_part_is_drawn_and_stays_a_picture() -> None:
     record = one_hot(200, 100)
-    for view in ("head", "matrix", "text"):
+    for view in ("head", "model", "matrix", "text"):
         image = pixels(record, replace(LOOK, view=view, query=150))  # type: ignore[arg-type]
         assert image.shape[0] < 2500
 
 
 def test_no_head_is_a_picture_too() -> None:
-    for view in ("head", "matrix", "text"):
+    for view in ("head", "model", "matrix", "text"):
         pixels(one_hot(4, 1), replace(LOOK, view=view, heads=()))  # type: ignore[arg-type]
 
 

@@ -30,13 +30,14 @@ CASES = (
     "sinks",
     "tokens200",
     "tokens512",
+    "hybrid",
     "cross",
     "given",
     "error",
     "running",
     "empty",
 )
-VIEWS = ("head", "matrix", "text")
+VIEWS = ("head", "model", "matrix", "text")
 
 
 def build() -> Path:

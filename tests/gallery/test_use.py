@@ -117,7 +117,7 @@ def test_keyboard_path(gallery: Gallery) -> None:
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowDown")
     assert [trait(page, "layer"), trait(page, "heads")] == [2, [1]]
-    for digit, view in (("2", "matrix"), ("3", "text"), ("1", "head")):
+    for digit, view in (("2", "model"), ("3", "matrix"), ("4", "text"), ("1", "head")):
         page.keyboard.press(digit)
         assert trait(page, "view") == view
     page.keyboard.press("?")

@@ -35,6 +35,13 @@ def test_unknown_weights_show_through_but_masked_ones_do_not() -> None:
     assert pooled[0, 0, 1] == 0
 
 
+def test_blocks_need_not_be_square() -> None:
+    weights = np.arange(24, dtype=np.float32).reshape(1, 4, 6)
+    pooled, reached = block_max(weights, np.ones((4, 6), dtype=bool), (1, 3))
+    np.testing.assert_array_equal(pooled[0], weights[0][:, [2, 5]])
+    assert reached.all()
+
+
 def test_block_size_fits_both_sides() -> None:
     assert block_size(12, 40, 64) == 1
     assert block_size(65, 10, 64) == 2

@@ -7,7 +7,16 @@ import pytest
 
 from attnwidget.errors import InputError, NotRecordedError
 from attnwidget.record import AttentionRecord
-from attnwidget.service.answers import answer_layer, answer_predictions, answer_row, describe, opening
+from attnwidget.service.answers import (
+    answer_layer,
+    answer_model,
+    answer_predictions,
+    answer_row,
+    describe,
+    model_pixels,
+    model_queries,
+    opening,
+)
 from attnwidget.wire.arrays import unpack
 from attnwidget.wire.patterns import COMPAND_ERROR, expand
 from attnwidget.wire.schema import MASKED, U8_MASKED
@@ -56,6 +65,74 @@ def test_thumbnails_of_long_prompts_keep_the_largest_weight_of_a_block() -> None
     codes = unpack(meta["thumbnails"], buffers.data)
     assert (meta["pooled"], codes.shape) == (3, (1, 44, 44))
     assert expand(codes)[0, 10, 4] == pytest.approx(weights[0, 0, 30:33, 12:15].max(), abs=COMPAND_ERROR)
+
+
+def test_thumbnails_of_the_model_are_those_of_its_layers() -> None:
+    record = record_of(causal(3, 2, 130))
+    meta, buffers = answer_model(record, "decoder")
+    codes = unpack(meta["thumbnails"], buffers.data)
+    assert (meta["layers"], meta["heads"]) == ([0, 1, 2], [2, 2, 2])
+    assert (meta["sampled"], meta["queries"]) == (130, 130)
+    assert (meta["pooled_queries"], meta["pooled_keys"]) == (3, 3)
+    for layer in range(3):
+        own, parts = answer_layer(record, "decoder", layer, [0], thumbnails=True)
+        assert own["thumbnails"] is not None
+        np.testing.assert_array_equal(codes[2 * layer : 2 * layer + 2], unpack(own["thumbnails"], parts.data))
+
+
+def test_the_model_is_computed_in_blocks_that_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = record_of(causal(2, 5, 9))
+    meta, whole = answer_model(record, "decoder")
+    monkeypatch.setattr("attnwidget.service.answers.BLOCK_CELLS", 2 * 81)
+    other, parts = answer_model(record, "decoder")
+    assert other == meta
+    assert bytes(parts.data[0]) == bytes(whole.data[0])
+
+
+def test_sampled_queries_of_the_model_are_exact_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attnwidget.service.answers.MODEL_QUERIES", 100)
+    monkeypatch.setattr("attnwidget.service.answers.MODEL_SAMPLED", (4, 11))
+    weights = causal(2, 2, 150)
+    meta, buffers = answer_model(record_of(weights), "decoder")
+    codes = unpack(meta["thumbnails"], buffers.data)
+    assert (meta["sampled"], meta["queries"]) == (11, 150)
+    assert (meta["pooled_queries"], meta["pooled_keys"]) == (1, 3)
+    assert codes.shape == (4, 11, 50)
+    rows = model_queries(4, 150, 150)
+    assert (rows[0], rows[-1]) == (0, 149)
+    for at, query in enumerate(rows):
+        best = np.where(np.arange(150) <= query, weights[1, 1, query], -1.0).reshape(50, 3).max(-1)
+        shown = expand(codes[3, at])
+        assert (shown[best < 0] == MASKED).all()
+        assert np.abs(shown - best)[best >= 0].max() <= COMPAND_ERROR
+
+
+@pytest.mark.parametrize("heads", [1, 16, 144, 384, 784, 5120])
+def test_thumbnails_of_a_model_stay_around_a_megabyte(heads: int) -> None:
+    assert heads * model_pixels(heads) ** 2 <= 1_000_000
+    assert model_pixels(heads) >= 13
+
+
+def test_queries_of_the_model_are_all_while_they_are_few() -> None:
+    assert len(model_queries(144, 1024, 1024)) == 1024
+    assert len(model_queries(144, 4096, 4096)) == 128
+    assert len(model_queries(5120, 1024, 1024)) == 51
+    assert len(model_queries(5120, 12, 12)) == 12
+
+
+def test_layers_of_the_model_keep_their_numbers_and_own_heads() -> None:
+    weights = [causal(1, 2, 6)[0], None, causal(1, 3, 6, seed=1)[0]]
+    record = AttentionRecord.from_attentions(weights, list("abcdef"))
+    meta, buffers = answer_model(record, "decoder")
+    assert (meta["layers"], meta["heads"]) == ([0, 2], [2, 3])
+    codes = unpack(meta["thumbnails"], buffers.data)
+    reach = np.tri(6, dtype=bool)
+    assert np.abs(expand(codes[4]) - weights[2][2])[reach].max() <= COMPAND_ERROR  # type: ignore[index]
+
+
+def test_a_kind_of_attention_that_is_not_there_is_named() -> None:
+    with pytest.raises(InputError, match="cross"):
+        answer_model(record_of(causal(1, 1, 4)), "cross")
 
 
 def test_a_row_is_exact_and_has_no_scores_where_only_weights_are_known() -> None:

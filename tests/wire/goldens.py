@@ -14,7 +14,7 @@ import numpy as np
 
 from attnwidget.errors import PromptTooLongError
 from attnwidget.record import AttentionRecord
-from attnwidget.service.answers import answer_layer, answer_row, describe
+from attnwidget.service.answers import answer_layer, answer_model, answer_row, describe
 from attnwidget.wire.arrays import Buffers, unpack
 from attnwidget.wire.messages import messages, reply_error, reply_ok
 from attnwidget.wire.patterns import compand, expand
@@ -94,6 +94,15 @@ def goldens() -> dict[str, dict[str, Any]]:
     codes = unpack(spec, companded.data)
     made["layer-companded"] = golden(
         "layer", {**args, "thumbnails": False}, meta, companded, whole, patterns=plain(expand(codes))
+    )
+    model, buffers = answer_model(shown, "decoder")
+    made["model"] = golden(
+        "model",
+        {"site": "decoder"},
+        model,
+        buffers,
+        whole,
+        thumbnails=plain(expand(unpack(model["thumbnails"], buffers.data))),
     )
     row, buffers = answer_row(shown, "decoder", 1, [1], 3)
     row = {

@@ -8,6 +8,7 @@ import { clampPlace, clampSelection, findLayer, findSite, NOTHING_HELD, type Pla
 import { whenIdle } from "./idle";
 import { Latest } from "./latest";
 import { LayerLoader, readPredictions } from "./loader";
+import { followModel, type ModelWanted } from "./overview";
 import { Reports } from "./reports";
 import { RowLoader, type RowsWanted } from "./rows";
 import { createRuns } from "./runs";
@@ -274,6 +275,14 @@ export function createExplorer(
     return (query: number) => (apply && known.positions[query]) || NO_PREDICTIONS;
   });
 
+  // Asked for once the layer of the same record is here, and only while all heads are looked at.
+  const modelWanted = computed<ModelWanted | null>(() => {
+    const now = data.value;
+    if (view.value !== "model" || now === null || now.record.record !== record.value) return null;
+    return { record: now.record.record, site: now.site.kind };
+  });
+  const model = followModel(transport, modelWanted, (name, error) => reports.reportAbout(name, error), abort);
+
   // --- Steps ---------------------------------------------------------------------------------------------
 
   function chooseLayer(step: number): void {
@@ -299,6 +308,7 @@ export function createExplorer(
     focus,
     palette,
     data,
+    model,
     exact: rows.rows,
     predictions,
     error: reports.error,

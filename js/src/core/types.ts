@@ -48,6 +48,23 @@ export interface Thumbnails {
   codes(head: number): Uint8Array;
 }
 
+/** Thumbnails of every head of every layer of one kind of attention. */
+export interface ModelThumbnails {
+  readonly record: string;
+  readonly site: SiteKind;
+  /** Layers with attention, ascending, and the number of heads of each. */
+  readonly layers: readonly number[];
+  readonly heads: readonly number[];
+  readonly size: readonly [rows: number, columns: number];
+  /** Queries and keys behind one pixel; 1 and 1 mean that every cell is shown. */
+  readonly pooled: readonly [queries: number, keys: number];
+  /** `sampled` of `queries` queries were computed; all of them where the numbers are equal. */
+  readonly queries: number;
+  readonly sampled: number;
+  /** Companded codes of a head of the `row`-th layer. */
+  codes(row: number, head: number): Uint8Array;
+}
+
 /** Exact values of one query's row, from the kernel. */
 export interface ExactRow {
   readonly site: SiteKind;
@@ -89,6 +106,8 @@ export interface Explorer {
   readonly palette: ReadonlySignal<Palette>;
   // Data.
   readonly data: ReadonlySignal<LayerData | null>;
+  /** All heads of all layers, once the model view has asked for them; null before. */
+  readonly model: ReadonlySignal<ModelThumbnails | null>;
   /** Exact rows of the focused query for the chosen heads, when they have arrived; else empty. */
   readonly exact: ReadonlySignal<readonly ExactRow[]>;
   /** What the model expects after the token at `query`, best first; empty when it is not a causal model. */

@@ -150,6 +150,8 @@ export function createChips(app: ExplorerApp, abort: AbortSignal): HTMLElement {
     const compact = count > FULL_CHIPS;
     setAttribute(group, "data-compact", compact);
     const palette = app.palette.value;
+    // Among all heads a click changes the layer: chips of another width would move the grid under the pointer.
+    const wordless = compact || app.view.value === "model";
     chips.forEach(({ button, canvas, name, note }, head) => {
       const known = app.headNote(now.info.layer, head);
       const about = known === null ? "" : `${known.title} ${decimal(known.score, 2)}`;
@@ -157,8 +159,8 @@ export function createChips(app: ExplorerApp, abort: AbortSignal): HTMLElement {
       button.title = [`Head ${head}`, about, "Double-click: this head alone"].filter(Boolean).join("\n");
       setAttribute(button, "aria-description", about === "" ? null : about);
       setText(name, compact ? String(head) : `Head ${head}`);
-      setText(note, compact ? "" : about);
-      note.hidden = compact || about === "";
+      setText(note, wordless ? "" : about);
+      note.hidden = wordless || about === "";
       paintThumbnail(canvas, now.thumbnails, head, palette);
     });
   });

@@ -127,9 +127,11 @@ function overview(app: ExplorerApp, known: WeakMap<Pattern, readonly Link[]>): H
     return [section];
   });
   const none = now.patterns.length === 0;
-  const hint = none
-    ? "No head is chosen. Press one of the heads above."
-    : "Point at a token to see where it looks; click to hold it.";
+  const point =
+    app.view.value === "model"
+      ? "Point at a head to read what it does; click to open it, double-click for its head view."
+      : "Point at a token to see where it looks; click to hold it.";
+  const hint = none ? "No head is chosen. Press one of the heads above." : point;
   return [el("p", { class: "aw-hint" }, hint), ...sections];
 }
 

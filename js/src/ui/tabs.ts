@@ -10,6 +10,7 @@ export interface Tab {
 
 export const TABS: readonly Tab[] = [
   { view: "head", name: "Head" },
+  { view: "model", name: "Model" },
   { view: "matrix", name: "Matrix" },
   { view: "text", name: "Text" },
 ];

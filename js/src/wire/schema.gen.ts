@@ -22,7 +22,7 @@ export type SiteKind = "encoder" | "decoder" | "cross";
 
 export type StreamKind = "encoder" | "decoder";
 
-export type View = "head" | "matrix" | "text";
+export type View = "head" | "model" | "matrix" | "text";
 
 export type Theme = "auto" | "light" | "dark";
 
@@ -194,6 +194,29 @@ export interface LayerMeta {
   pooled: number;
 }
 
+/** `model`: thumbnails of every head of every layer of one kind of attention. */
+export interface ModelArgs {
+  site: SiteKind;
+}
+
+/**
+ * Reply to `model`: thumbnails [all heads, rows, columns] (u1 companded), layer after layer.
+ *
+ * `heads` is the number of heads of each of `layers`. `sampled` of `queries` queries stand behind a
+ * thumbnail: all of them, or as many evenly spaced ones, each computed exactly. A pixel is the largest
+ * weight of `pooled_queries` of these by `pooled_keys` keys.
+ */
+export interface ModelMeta {
+  site: SiteKind;
+  layers: number[];
+  heads: number[];
+  thumbnails: ArraySpec;
+  pooled_queries: number;
+  pooled_keys: number;
+  queries: number;
+  sampled: number;
+}
+
 /** `row`: exact weights and scores of one query for some heads. */
 export interface RowArgs {
   site: SiteKind;
@@ -233,7 +256,7 @@ export interface CancelArgs {
   id?: string;
 }
 
-export type RequestKind = "open" | "run" | "layer" | "row" | "predictions" | "cancel";
+export type RequestKind = "open" | "run" | "layer" | "model" | "row" | "predictions" | "cancel";
 
 /** Front end -> kernel. `record` names the record that the request is about ("" for the current one). */
 export interface Request {
@@ -279,6 +302,7 @@ export interface Requests {
   open: { args: OpenArgs; meta: OpenMeta };
   run: { args: RunArgs; meta: RunMeta };
   layer: { args: LayerArgs; meta: LayerMeta };
+  model: { args: ModelArgs; meta: ModelMeta };
   row: { args: RowArgs; meta: RowMeta };
   predictions: { args: PredictionsArgs; meta: PredictionsMeta };
   cancel: { args: CancelArgs; meta: CancelArgs };

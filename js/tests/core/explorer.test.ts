@@ -465,3 +465,50 @@ function viewOf(transport: ManualTransport) {
     request: transport.request.bind(transport),
   };
 }
+
+describe("the model's thumbnails", () => {
+  const asked = (transport: ManualTransport) =>
+    transport.asked.filter(({ kind }) => kind === "model").map(({ record }) => record);
+
+  it("are asked for only while all heads are looked at, and once for a record", async () => {
+    const { transport, app } = setUp();
+    await answerAll(transport);
+    expect(asked(transport)).toEqual([]);
+    app.view.value = "model";
+    app.layer.value = 2;
+    await answerAll(transport);
+    app.layer.value = 3;
+    app.view.value = "head";
+    app.view.value = "model";
+    await answerAll(transport);
+    expect(asked(transport)).toEqual(["one"]);
+    expect(app.model.value?.layers).toEqual([0, 1, 2, 3]);
+    expect(app.model.value?.heads).toEqual([3, 3, 3, 3]);
+    expect(app.model.value?.codes(3, 2)).toHaveLength(25);
+  });
+
+  it("stay on screen until those of the next record are here", async () => {
+    const { transport, app } = setUp({ view: "model" });
+    await answerAll(transport);
+    transport.kernel.set("record_id", "two");
+    await settle();
+    expect(app.model.value?.record).toBe("one");
+    await answerAll(transport);
+    expect(asked(transport)).toEqual(["one", "two"]);
+    expect(app.model.value?.record).toBe("two");
+    expect(app.model.value?.size).toEqual([3, 3]);
+  });
+
+  it("that fail are reported, and the layer stays", async () => {
+    const { transport, app } = setUp({ view: "model" });
+    while (transport.of("model").length === 0) {
+      for (const item of [...transport.pending]) item.answer();
+      await settle();
+    }
+    transport.of("model")[0]?.fail(new WireError({ code: "input", what: "No.", todo: "Try less." }));
+    await settle();
+    expect(app.error.value?.what).toBe("No.");
+    expect(shown(app)).toEqual(["one", 1, [0, 1]]);
+    expect(app.model.value).toBeNull();
+  });
+});

@@ -1,6 +1,6 @@
 // An explorer without a transport: signals that a test sets, the same that panes see of the real one.
 import { computed, type Signal, signal } from "@preact/signals-core";
-import type { ExactRow, Explorer, Focus, LayerData, Palette } from "../../src/core/types";
+import type { ExactRow, Explorer, Focus, LayerData, ModelThumbnails, Palette } from "../../src/core/types";
 import type {
   Direction,
   ErrorInfo,
@@ -29,6 +29,7 @@ export const PALETTE: Palette = {
 
 export interface TestExplorer extends Explorer {
   readonly data: Signal<LayerData | null>;
+  readonly model: Signal<ModelThumbnails | null>;
   readonly exact: Signal<readonly ExactRow[]>;
 }
 
@@ -54,6 +55,7 @@ export function testExplorer(start: LayerData | null): TestExplorer {
     ),
     palette: signal(PALETTE),
     data: signal(start),
+    model: signal<ModelThumbnails | null>(null),
     exact: signal<readonly ExactRow[]>([]),
     predictions: signal(() => []),
     error: signal<ErrorInfo | null>(null),

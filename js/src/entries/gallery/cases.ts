@@ -191,6 +191,16 @@ function manyTokens(count: number): string[] {
   ];
 }
 
+/** Layers without attention between those that have it, and only some queries behind a thumbnail. */
+function hybridRecord(): RecordSpec {
+  const record = decoderRecord("hybrid", "made-up-hybrid", manyTokens(96), { layers: 28, heads: 16 });
+  const sites = record.open.sites.map((site) => ({
+    ...site,
+    layers: site.layers.filter(({ layer }) => ![0, 6, 7, 20].includes(layer)),
+  }));
+  return { ...record, open: { ...record.open, sites }, sampled: 48 };
+}
+
 function crossRecord(): RecordSpec {
   const encoder = "translate¦ English¦ to¦ German¦:¦ The¦ house¦ is¦ wonderful¦.¦</s>".split("¦");
   const decoder = "<pad>¦Das¦ Haus¦ ist¦ wunderbar¦.¦</s>".split("¦");
@@ -356,6 +366,11 @@ export function createCases(embedded?: EmbeddedRecord): readonly GalleryCase[] {
       decoderRecord("tokens512", "gpt2", manyTokens(512), { layers: 4, heads: 12, companded: true }),
       { prompt: "(512 tokens)", layer: 1, heads: Array.from({ length: 12 }, (_, head) => head) },
     ),
+    one("hybrid", "Layers without attention", hybridRecord(), {
+      prompt: "(96 tokens)",
+      layer: 9,
+      heads: [3],
+    }),
     one("cross", "Encoder, decoder and cross attention", crossRecord(), {
       prompt: "translate English to German: The house is wonderful.",
       site: "cross",

@@ -7,6 +7,7 @@ import {
   type HeadNote,
   type LayerArgs,
   MASKED,
+  type ModelArgs,
   type OpenMeta,
   type Requests,
   type RowArgs,
@@ -26,6 +27,8 @@ export interface RecordSpec {
   readonly matrix: (site: SiteKind, layer: number, head: number) => Matrix;
   /** Sends patterns as 8-bit codes, as a kernel does with long prompts. */
   readonly companded: boolean;
+  /** Queries behind a thumbnail of the model view, as with long prompts; all of them if not given. */
+  readonly sampled?: number | undefined;
   readonly predictions: readonly (readonly (readonly [label: string, prob: number])[])[];
 }
 
@@ -105,15 +108,19 @@ function compand(weight: number): number {
 }
 
 /** Largest weight of each block of cells; a block that is all masked is masked. */
-function thumbnail(matrix: Matrix, block: number): Uint8Array {
-  const rows = Math.ceil(matrix.queries / block);
+function thumbnail(
+  matrix: Pick<Matrix, "queries" | "keys" | "weights">,
+  block: number,
+  tall = block,
+): Uint8Array {
+  const rows = Math.ceil(matrix.queries / tall);
   const columns = Math.ceil(matrix.keys / block);
   const codes = new Uint8Array(rows * columns).fill(U8_MASKED);
   for (let query = 0; query < matrix.queries; query++) {
     for (let key = 0; key < matrix.keys; key++) {
       const code = compand(matrix.weights[query * matrix.keys + key] as number);
       if (code === U8_MASKED) continue;
-      const at = Math.floor(query / block) * columns + Math.floor(key / block);
+      const at = Math.floor(query / tall) * columns + Math.floor(key / block);
       const old = codes[at] as number;
       if (old === U8_MASKED || code > old) codes[at] = code;
     }
@@ -162,6 +169,36 @@ function answerLayer(spec: RecordSpec, args: LayerArgs, info: SiteInfo): Reply<"
   const error = spec.companded ? 1 - ((U8_LEVELS - 0.5) / U8_LEVELS) ** 2 : 0;
   const { site, layer, heads } = args;
   return { meta: { site, layer, heads, patterns, thumbnails, error, pooled: block }, buffers: buffers.views };
+}
+
+function answerModel(spec: RecordSpec, args: ModelArgs, info: SiteInfo): Reply<"model"> {
+  const { site } = args;
+  const layers = info.layers.map(({ layer }) => layer);
+  const heads = info.layers.map((layer) => layer.heads);
+  const count = heads.reduce((sum, some) => sum + some, 0);
+  const { queries, keys } = spec.matrix(site, layers[0] as number, 0);
+  const sampled = Math.min(queries, spec.sampled ?? queries);
+  const pixels = Math.max(8, Math.min(THUMBNAIL, Math.floor(Math.sqrt(1_000_000 / count))));
+  const square = Math.ceil(Math.max(queries, keys) / pixels);
+  const wide = sampled < queries ? Math.ceil(keys / pixels) : square;
+  const tall = sampled < queries ? Math.ceil(sampled / pixels) : square;
+  const [rows, columns] = [Math.ceil(sampled / tall), Math.ceil(keys / wide)];
+  const chosen = Array.from({ length: sampled }, (_, at) =>
+    sampled < 2 ? 0 : Math.round((at * (queries - 1)) / (sampled - 1)),
+  );
+  const codes = new Uint8Array(count * rows * columns);
+  let at = 0;
+  for (const { layer, heads: some } of info.layers) {
+    for (let head = 0; head < some; head++, at += rows * columns) {
+      const { weights } = spec.matrix(site, layer, head);
+      const cut = chosen.map((query) => weights.subarray(query * keys, (query + 1) * keys));
+      codes.set(thumbnail({ queries: sampled, keys, weights: joined(cut) }, wide, tall), at);
+    }
+  }
+  const buffers = new Buffers();
+  const thumbnails = buffers.add(codes, [count, rows, columns]);
+  const pooled = { pooled_queries: tall, pooled_keys: wide };
+  return { meta: { site, layers, heads, thumbnails, ...pooled, queries, sampled }, buffers: buffers.views };
 }
 
 function answerRow(spec: RecordSpec, args: RowArgs, info: SiteInfo): Reply<"row"> {
@@ -216,6 +253,7 @@ export function createAnswer(spec: RecordSpec): Answer {
   const answer = (kind: keyof Requests, args: unknown): unknown => {
     if (kind === "open") return { meta: spec.open, buffers: [] };
     if (kind === "layer") return answerLayer(spec, args as LayerArgs, siteOf((args as LayerArgs).site));
+    if (kind === "model") return answerModel(spec, args as ModelArgs, siteOf((args as ModelArgs).site));
     if (kind === "row") return answerRow(spec, args as RowArgs, siteOf((args as RowArgs).site));
     if (kind === "predictions") return answerPredictions(spec);
     return { meta: args, buffers: [] };
