@@ -45,6 +45,7 @@ def draw_text(record: AttentionRecord, look: Look) -> Figure:
     )
     if len(heads) > 1:
         note += f"  ·  mean of {len(heads)} heads"
+    note += f"  ·  {look.scale} scale"
     span = window(len(shown), focus, MAX_TEXT_TOKENS)
     if len(span) < len(shown):
         note += f"  ·  tokens {span.start}-{span.stop - 1} of {len(shown)}"
