@@ -26,63 +26,63 @@ const BUCKETS = 1024;
 
 /** Grows as lines come in, then sorts and cuts. */
 class Gather {
-  private slot = new Uint8Array(1024);
-  private query = new Uint32Array(1024);
-  private key = new Uint32Array(1024);
-  private weight = new Float32Array(1024);
-  private count = 0;
+  #slot = new Uint8Array(1024);
+  #query = new Uint32Array(1024);
+  #key = new Uint32Array(1024);
+  #weight = new Float32Array(1024);
+  #count = 0;
 
   add(slot: number, query: number, key: number, weight: number): void {
-    if (this.count === this.slot.length) this.grow();
-    this.slot[this.count] = slot;
-    this.query[this.count] = query;
-    this.key[this.count] = key;
-    this.weight[this.count] = weight;
-    this.count++;
+    if (this.#count === this.#slot.length) this.#grow();
+    this.#slot[this.#count] = slot;
+    this.#query[this.#count] = query;
+    this.#key[this.#count] = key;
+    this.#weight[this.#count] = weight;
+    this.#count++;
   }
 
-  private grow(): void {
-    const size = this.slot.length * 2;
+  #grow(): void {
+    const size = this.#slot.length * 2;
     const slot = new Uint8Array(size);
     const query = new Uint32Array(size);
     const key = new Uint32Array(size);
     const weight = new Float32Array(size);
-    slot.set(this.slot);
-    query.set(this.query);
-    key.set(this.key);
-    weight.set(this.weight);
-    this.slot = slot;
-    this.query = query;
-    this.key = key;
-    this.weight = weight;
+    slot.set(this.#slot);
+    query.set(this.#query);
+    key.set(this.#key);
+    weight.set(this.#weight);
+    this.#slot = slot;
+    this.#query = query;
+    this.#key = key;
+    this.#weight = weight;
   }
 
   /** The strongest `limit` lines, by counting sort on the square root of the weight. */
   finish(limit: number): LineSet {
     const bucket = (i: number) =>
-      BUCKETS - 1 - Math.min(BUCKETS - 1, Math.floor(Math.sqrt(this.weight[i] as number) * BUCKETS));
+      BUCKETS - 1 - Math.min(BUCKETS - 1, Math.floor(Math.sqrt(this.#weight[i] as number) * BUCKETS));
     const starts = new Uint32Array(BUCKETS + 1);
-    for (let i = 0; i < this.count; i++) {
+    for (let i = 0; i < this.#count; i++) {
       const next = bucket(i) + 1;
       starts[next] = (starts[next] as number) + 1;
     }
     for (let b = 0; b < BUCKETS; b++) starts[b + 1] = (starts[b + 1] as number) + (starts[b] as number);
-    const count = Math.min(this.count, limit);
+    const count = Math.min(this.#count, limit);
     const slot = new Uint8Array(count);
     const query = new Uint32Array(count);
     const key = new Uint32Array(count);
     const weight = new Float32Array(count);
-    for (let i = 0; i < this.count; i++) {
+    for (let i = 0; i < this.#count; i++) {
       const b = bucket(i);
       const at = starts[b] as number;
       starts[b] = at + 1;
       if (at >= count) continue;
-      slot[at] = this.slot[i] as number;
-      query[at] = this.query[i] as number;
-      key[at] = this.key[i] as number;
-      weight[at] = this.weight[i] as number;
+      slot[at] = this.#slot[i] as number;
+      query[at] = this.#query[i] as number;
+      key[at] = this.#key[i] as number;
+      weight[at] = this.#weight[i] as number;
     }
-    return { count, slot, query, key, weight, found: this.count };
+    return { count, slot, query, key, weight, found: this.#count };
   }
 }
 

@@ -46,34 +46,34 @@ interface Row {
 
 export class TokenColumn {
   readonly scroller: HTMLElement;
-  private readonly list: HTMLElement;
-  private readonly rows = new Map<number, Row>();
-  private tokens: Tokens | null = null;
-  private place: ColumnPlace | null = null;
-  private look: (index: number) => RowLook = () => PLAIN;
+  readonly #list: HTMLElement;
+  readonly #rows = new Map<number, Row>();
+  #tokens: Tokens | null = null;
+  #place: ColumnPlace | null = null;
+  #look: (index: number) => RowLook = () => PLAIN;
   /** The one row that Tab reaches. */
-  private current = 0;
+  #current = 0;
 
-  constructor(
-    private readonly side: Side,
-    name: string,
-    private readonly handlers: ColumnHandlers,
-    signal: AbortSignal,
-  ) {
-    this.list = element("div", "ap-list", { role: "list", "aria-label": name });
-    this.scroller = element("div", `ap-column ap-column-${side}`, {}, this.list);
+  readonly #side: Side;
+  readonly #handlers: ColumnHandlers;
+
+  constructor(side: Side, name: string, handlers: ColumnHandlers, signal: AbortSignal) {
+    this.#side = side;
+    this.#handlers = handlers;
+    this.#list = element("div", "ap-list", { role: "list", "aria-label": name });
+    this.scroller = element("div", `ap-column ap-column-${side}`, {}, this.#list);
     const listen = { signal };
     this.scroller.addEventListener("scroll", () => handlers.scrolled(), { signal, passive: true });
-    this.list.addEventListener("pointerover", (event) => this.onHover(event.target), listen);
-    this.list.addEventListener("pointerleave", () => handlers.hover(null), listen);
-    this.list.addEventListener("click", (event) => this.onClick(event.target), listen);
-    this.list.addEventListener("focusin", (event) => this.onFocus(event.target), listen);
-    this.list.addEventListener("focusout", () => handlers.hover(null), listen);
-    this.list.addEventListener("keydown", (event) => this.onKey(event), listen);
+    this.#list.addEventListener("pointerover", (event) => this.#onHover(event.target), listen);
+    this.#list.addEventListener("pointerleave", () => handlers.hover(null), listen);
+    this.#list.addEventListener("click", (event) => this.#onClick(event.target), listen);
+    this.#list.addEventListener("focusin", (event) => this.#onFocus(event.target), listen);
+    this.#list.addEventListener("focusout", () => handlers.hover(null), listen);
+    this.#list.addEventListener("keydown", (event) => this.#onKey(event), listen);
   }
 
   get count(): number {
-    return this.tokens?.label.length ?? 0;
+    return this.#tokens?.label.length ?? 0;
   }
 
   get scroll(): number {
@@ -81,7 +81,7 @@ export class TokenColumn {
   }
 
   get height(): number {
-    return this.place?.height ?? 0;
+    return this.#place?.height ?? 0;
   }
 
   scrollBy(pixels: number): void {
@@ -94,22 +94,22 @@ export class TokenColumn {
 
   /** Whether the column has more rows than it can show. */
   get overflows(): boolean {
-    return this.place !== null && columnHeight(this.count, this.place.row) > this.place.height + 1;
+    return this.#place !== null && columnHeight(this.count, this.#place.row) > this.#place.height + 1;
   }
 
   inSight(): Range {
-    if (this.place === null) return { start: 0, end: 0 };
-    return rowsInSight(this.scroll, this.place.height, this.place.row, this.count);
+    if (this.#place === null) return { start: 0, end: 0 };
+    return rowsInSight(this.scroll, this.#place.height, this.#place.row, this.count);
   }
 
   layout(tokens: Tokens, place: ColumnPlace): void {
-    if (tokens !== this.tokens) {
-      for (const row of this.rows.values()) row.item.remove();
-      this.rows.clear();
-      this.current = Math.min(this.current, Math.max(0, tokens.label.length - 1));
+    if (tokens !== this.#tokens) {
+      for (const row of this.#rows.values()) row.item.remove();
+      this.#rows.clear();
+      this.#current = Math.min(this.#current, Math.max(0, tokens.label.length - 1));
     }
-    this.tokens = tokens;
-    this.place = place;
+    this.#tokens = tokens;
+    this.#place = place;
     const style = this.scroller.style;
     style.left = `${place.left}px`;
     style.top = `${place.top}px`;
@@ -118,67 +118,68 @@ export class TokenColumn {
     style.setProperty("--row", `${place.row}px`);
     style.setProperty("--index", `${place.indexWidth}px`);
     style.setProperty("--number", `${place.numberWidth}px`);
-    this.list.style.height = `${columnHeight(tokens.label.length, place.row)}px`;
-    for (const [index, row] of this.rows) row.item.style.top = `${COLUMN_PAD + index * place.row}px`;
+    this.#list.style.height = `${columnHeight(tokens.label.length, place.row)}px`;
+    for (const [index, row] of this.#rows) row.item.style.top = `${COLUMN_PAD + index * place.row}px`;
   }
 
   /** Makes the rows in sight (and the one that holds the keyboard), drops the others, and gives each its look. */
   render(look: (index: number) => RowLook): void {
-    const { tokens, place } = this;
+    const tokens = this.#tokens;
+    const place = this.#place;
     if (tokens === null || place === null) return;
-    this.look = look;
+    this.#look = look;
     const sight = rowsInSight(this.scroll, place.height, place.row, this.count, 4);
-    for (const [index, row] of this.rows) {
-      if ((index >= sight.start && index < sight.end) || index === this.current) continue;
+    for (const [index, row] of this.#rows) {
+      if ((index >= sight.start && index < sight.end) || index === this.#current) continue;
       row.item.remove();
-      this.rows.delete(index);
+      this.#rows.delete(index);
     }
-    for (let index = sight.start; index < sight.end; index++) this.show(index, tokens, place);
-    if (this.current < this.count) this.show(this.current, tokens, place);
+    for (let index = sight.start; index < sight.end; index++) this.#show(index, tokens, place);
+    if (this.#current < this.count) this.#show(this.#current, tokens, place);
   }
 
   /** Brings a row into sight and gives it the keyboard. */
   focusRow(index: number): void {
     if (this.count === 0) return;
     const at = Math.min(this.count - 1, Math.max(0, index));
-    this.makeCurrent(at);
+    this.#makeCurrent(at);
     this.reveal(at);
-    this.render(this.look);
-    this.rows.get(at)?.button.focus({ preventScroll: true });
+    this.render(this.#look);
+    this.#rows.get(at)?.button.focus({ preventScroll: true });
   }
 
   reveal(index: number): void {
-    const { place } = this;
+    const place = this.#place;
     if (place === null) return;
     const scroll = scrollTo(index, place.row, this.scroll, place.height, this.count);
     if (scroll !== this.scroll) this.scroller.scrollTop = scroll;
   }
 
-  private show(index: number, tokens: Tokens, place: ColumnPlace): void {
-    let row = this.rows.get(index);
+  #show(index: number, tokens: Tokens, place: ColumnPlace): void {
+    let row = this.#rows.get(index);
     if (row === undefined) {
-      row = this.makeRow(index, tokens, place);
-      this.rows.set(index, row);
-      this.insert(index, row);
+      row = this.#makeRow(index, tokens, place);
+      this.#rows.set(index, row);
+      this.#insert(index, row);
     }
-    const look = this.look(index);
+    const look = this.#look(index);
     setAttribute(row.button, "data-box", look.box);
     setAttribute(row.button, "data-tone", look.tone);
     setAttribute(row.button, "aria-pressed", look.pressed ? "true" : "false");
     setText(row.number, look.number);
     const weight = look.number === "" ? "" : `, weight ${look.number}`;
-    setAttribute(row.button, "aria-label", `${this.side} ${index}: ${labelOf(tokens, index)}${weight}`);
+    setAttribute(row.button, "aria-label", `${this.#side} ${index}: ${labelOf(tokens, index)}${weight}`);
     row.number.style.setProperty("--swatch", look.swatch ?? "transparent");
     setAttribute(row.number, "data-swatch", look.swatch === null ? null : "");
-    row.button.tabIndex = index === this.current ? 0 : -1;
+    row.button.tabIndex = index === this.#current ? 0 : -1;
   }
 
-  private makeRow(index: number, tokens: Tokens, place: ColumnPlace): Row {
+  #makeRow(index: number, tokens: Tokens, place: ColumnPlace): Row {
     const text = labelOf(tokens, index);
     const number = element("span", "ap-number");
     const position = element("span", "ap-index", { "aria-hidden": true }, String(index));
     const label = element("bdi", "ap-label", {}, text);
-    const parts = this.side === "query" ? [number, position, label] : [label, number, position];
+    const parts = this.#side === "query" ? [number, position, label] : [label, number, position];
     const button = element(
       "button",
       "ap-token",
@@ -202,54 +203,54 @@ export class TokenColumn {
   }
 
   /** Keeps the order of the DOM that of the tokens, for readers that walk it. */
-  private insert(index: number, row: Row): void {
-    const next = this.rows.get(index + 1)?.item;
+  #insert(index: number, row: Row): void {
+    const next = this.#rows.get(index + 1)?.item;
     if (next !== undefined) {
-      this.list.insertBefore(row.item, next);
+      this.#list.insertBefore(row.item, next);
       return;
     }
     let after: { index: number; item: HTMLElement } | null = null;
-    for (const [other, { item }] of this.rows) {
+    for (const [other, { item }] of this.#rows) {
       if (other > index && (after === null || other < after.index)) after = { index: other, item };
     }
-    this.list.insertBefore(row.item, after?.item ?? null);
+    this.#list.insertBefore(row.item, after?.item ?? null);
   }
 
-  private makeCurrent(index: number): void {
-    const before = this.rows.get(this.current);
+  #makeCurrent(index: number): void {
+    const before = this.#rows.get(this.#current);
     if (before !== undefined) before.button.tabIndex = -1;
-    this.current = index;
-    const now = this.rows.get(index);
+    this.#current = index;
+    const now = this.#rows.get(index);
     if (now !== undefined) now.button.tabIndex = 0;
   }
 
-  private indexOf(target: EventTarget | null): number | null {
+  #indexOf(target: EventTarget | null): number | null {
     const button = target instanceof Element ? target.closest<HTMLElement>(".ap-token") : null;
     return button?.dataset.index === undefined ? null : Number(button.dataset.index);
   }
 
-  private onHover(target: EventTarget | null): void {
-    this.handlers.hover(this.indexOf(target));
+  #onHover(target: EventTarget | null): void {
+    this.#handlers.hover(this.#indexOf(target));
   }
 
-  private onClick(target: EventTarget | null): void {
-    const index = this.indexOf(target);
+  #onClick(target: EventTarget | null): void {
+    const index = this.#indexOf(target);
     if (index === null) return;
-    this.makeCurrent(index);
-    this.handlers.hold(index);
+    this.#makeCurrent(index);
+    this.#handlers.hold(index);
   }
 
-  private onFocus(target: EventTarget | null): void {
-    const index = this.indexOf(target);
+  #onFocus(target: EventTarget | null): void {
+    const index = this.#indexOf(target);
     if (index === null) return;
-    this.makeCurrent(index);
-    if (target instanceof Element && target.matches(":focus-visible")) this.handlers.hover(index);
+    this.#makeCurrent(index);
+    if (target instanceof Element && target.matches(":focus-visible")) this.#handlers.hover(index);
   }
 
-  private onKey(event: KeyboardEvent): void {
-    const index = this.indexOf(event.target);
+  #onKey(event: KeyboardEvent): void {
+    const index = this.#indexOf(event.target);
     if (index === null || event.ctrlKey || event.metaKey || event.altKey) return;
-    const page = Math.max(1, Math.floor(this.height / (this.place?.row ?? 1)) - 1);
+    const page = Math.max(1, Math.floor(this.height / (this.#place?.row ?? 1)) - 1);
     const goal: Readonly<Record<string, number>> = {
       ArrowUp: index - 1,
       ArrowDown: index + 1,
@@ -261,7 +262,7 @@ export class TokenColumn {
     const to = goal[event.key];
     if (to !== undefined) this.focusRow(to);
     else if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
-      if ((event.key === "ArrowRight") === (this.side === "query")) this.handlers.cross(index);
+      if ((event.key === "ArrowRight") === (this.#side === "query")) this.#handlers.cross(index);
     } else return;
     event.preventDefault();
     event.stopPropagation();

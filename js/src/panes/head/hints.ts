@@ -19,21 +19,21 @@ export interface HintPlace {
 
 export class Hints {
   readonly elements: readonly HTMLElement[];
-  private readonly above = element("button", "ap-hint", { type: "button" });
-  private readonly below = element("button", "ap-hint", { type: "button" });
-  private readonly goals = new Map<HTMLElement, number>();
-  private places: Readonly<Record<Side, HintPlace>> | null = null;
-  private side: Side = "key";
+  readonly #above = element("button", "ap-hint", { type: "button" });
+  readonly #below = element("button", "ap-hint", { type: "button" });
+  readonly #goals = new Map<HTMLElement, number>();
+  #places: Readonly<Record<Side, HintPlace>> | null = null;
+  #side: Side = "key";
 
   constructor(go: (side: Side, index: number) => void, signal: AbortSignal) {
-    this.elements = [this.above, this.below];
-    for (const button of [this.above, this.below]) {
+    this.elements = [this.#above, this.#below];
+    for (const button of [this.#above, this.#below]) {
       button.hidden = true;
       button.addEventListener(
         "click",
         () => {
-          const goal = this.goals.get(button);
-          if (goal !== undefined) go(this.side, goal);
+          const goal = this.#goals.get(button);
+          if (goal !== undefined) go(this.#side, goal);
         },
         { signal },
       );
@@ -41,35 +41,35 @@ export class Hints {
   }
 
   place(query: HintPlace, key: HintPlace): void {
-    this.places = { query, key };
+    this.#places = { query, key };
   }
 
   show(side: Side, above: Hint | null, below: Hint | null): void {
-    this.side = side;
-    this.write(this.above, above, "↑");
-    this.write(this.below, below, "↓");
-    const place = this.places?.[side];
+    this.#side = side;
+    this.#write(this.#above, above, "↑");
+    this.#write(this.#below, below, "↓");
+    const place = this.#places?.[side];
     if (place === undefined) return;
-    this.above.style.top = `${place.top}px`;
-    this.below.style.bottom = `${place.bottom}px`;
-    for (const { style } of [this.above, this.below]) {
+    this.#above.style.top = `${place.top}px`;
+    this.#below.style.bottom = `${place.bottom}px`;
+    for (const { style } of [this.#above, this.#below]) {
       style.left = side === "query" ? `${place.edge}px` : "";
       style.right = side === "key" ? `${place.edge}px` : "";
       style.maxWidth = `${place.most}px`;
     }
   }
 
-  private write(button: HTMLElement, hint: Hint | null, arrow: "↑" | "↓"): void {
+  #write(button: HTMLElement, hint: Hint | null, arrow: "↑" | "↓"): void {
     button.hidden = hint === null;
     if (hint === null) return;
-    this.goals.set(button, hint.index);
+    this.#goals.set(button, hint.index);
     setText(button, `${arrow} ${hint.label} ${hint.number}`);
     const where = arrow === "↑" ? "above" : "below";
     setAttribute(
       button,
       "aria-label",
-      `Show ${this.side} ${hint.index} ${where}: ${hint.label} ${hint.number}`,
+      `Show ${this.#side} ${hint.index} ${where}: ${hint.label} ${hint.number}`,
     );
-    setAttribute(button, "title", `${this.side} ${hint.index}, out of sight`);
+    setAttribute(button, "title", `${this.#side} ${hint.index}, out of sight`);
   }
 }

@@ -1,5 +1,4 @@
 // The head pane: queries on the left, keys on the right, one line per weight in the colour of its head.
-import { effect } from "@preact/signals-core";
 import type { CreatePane, Explorer, Focus, LayerData } from "../../core/types";
 import type { LinesView } from "../../draw/lines";
 import { prepare } from "../../draw/surface";
@@ -9,6 +8,7 @@ import { formatWeight } from "../../math/format";
 import { lineAt } from "../../math/hit";
 import { widestLabel } from "../../math/labels";
 import { type LineSet, type Range, selectLines } from "../../math/lines";
+import { follow } from "../../ui/dom";
 import type { Tokens } from "../../wire/schema.gen";
 import { element, onFrame, onResize, setText } from "../kit/dom";
 import { isSelf } from "../kit/readings";
@@ -46,137 +46,131 @@ export const createHeadPane: CreatePane = (host, explorer) => {
 };
 
 class HeadPane {
-  private readonly abort = new AbortController();
-  private readonly root = element("div", "ap-head");
-  private readonly body = element("div", "ap-head-body");
-  private readonly base = element("canvas", "ap-layer ap-head-base", { "aria-hidden": true });
-  private readonly marks = element("canvas", "ap-layer", { "aria-hidden": true });
-  private readonly queryCaption = element("span", "ap-caption");
-  private readonly keyCaption = element("span", "ap-caption");
-  private readonly note = element("div", "ap-note");
-  private readonly sinkRow = element("div", "ap-sink");
-  private readonly sinkNumber = element("span", "ap-number");
-  private readonly hints: Hints;
-  private readonly queries: TokenColumn;
-  private readonly keys: TokenColumn;
-  private readonly all = new LinePainter({ width: 1.2, wide: 1_000 });
-  private readonly focused = new LinePainter({ width: 2.4, wide: 300 });
-  private readonly frame;
-  private readonly stops: (() => void)[] = [];
-  private columns: Columns | null = null;
-  private record = "";
-  private allLines: LineSet | null = null;
+  readonly #abort = new AbortController();
+  readonly #root = element("div", "ap-head");
+  readonly #body = element("div", "ap-head-body");
+  readonly #base = element("canvas", "ap-layer ap-head-base", { "aria-hidden": true });
+  readonly #marks = element("canvas", "ap-layer", { "aria-hidden": true });
+  readonly #queryCaption = element("span", "ap-caption");
+  readonly #keyCaption = element("span", "ap-caption");
+  readonly #note = element("div", "ap-note");
+  readonly #sinkRow = element("div", "ap-sink");
+  readonly #sinkNumber = element("span", "ap-number");
+  readonly #hints: Hints;
+  readonly #queries: TokenColumn;
+  readonly #keys: TokenColumn;
+  readonly #all = new LinePainter({ width: 1.2, wide: 1_000 });
+  readonly #focused = new LinePainter({ width: 2.4, wide: 300 });
+  readonly #frame;
+  #columns: Columns | null = null;
+  #record = "";
+  #allLines: LineSet | null = null;
   /** Lines of what is held, for the pointer. */
-  private heldLines: LineSet | null = null;
+  #heldLines: LineSet | null = null;
   /** The line under the pointer. */
-  private line: Focus | null = null;
-  private dirty = { layout: true, base: true, marks: true };
-  private hiddenShare = 0;
+  #line: Focus | null = null;
+  #dirty = { layout: true, base: true, marks: true };
+  #hiddenShare = 0;
 
-  constructor(
-    host: HTMLElement,
-    private readonly explorer: Explorer,
-  ) {
-    const { signal } = this.abort;
+  readonly #explorer: Explorer;
+
+  constructor(host: HTMLElement, explorer: Explorer) {
+    this.#explorer = explorer;
+    const { signal } = this.#abort;
     const handlers = (side: Side) => ({
-      hover: (index: number | null) => this.hover(side, index),
-      hold: (index: number) => this.hold(side, index),
-      scrolled: () => this.redraw("base"),
-      cross: (index: number) => (side === "query" ? this.keys : this.queries).focusRow(index),
+      hover: (index: number | null) => this.#hover(side, index),
+      hold: (index: number) => this.#hold(side, index),
+      scrolled: () => this.#redraw("base"),
+      cross: (index: number) => (side === "query" ? this.#keys : this.#queries).focusRow(index),
     });
-    this.queries = new TokenColumn("query", "Query tokens", handlers("query"), signal);
-    this.keys = new TokenColumn("key", "Key tokens", handlers("key"), signal);
-    this.sinkRow.append(element("span", "ap-label", {}, "sink"), this.sinkNumber);
-    this.hints = new Hints(
-      (which, index) => (which === "query" ? this.queries : this.keys).reveal(index),
+    this.#queries = new TokenColumn("query", "Query tokens", handlers("query"), signal);
+    this.#keys = new TokenColumn("key", "Key tokens", handlers("key"), signal);
+    this.#sinkRow.append(element("span", "ap-label", {}, "sink"), this.#sinkNumber);
+    this.#hints = new Hints(
+      (which, index) => (which === "query" ? this.#queries : this.#keys).reveal(index),
       signal,
     );
-    this.body.append(
-      this.base,
-      this.marks,
-      this.queries.scroller,
-      this.keys.scroller,
-      this.sinkRow,
-      ...this.hints.elements,
+    this.#body.append(
+      this.#base,
+      this.#marks,
+      this.#queries.scroller,
+      this.#keys.scroller,
+      this.#sinkRow,
+      ...this.#hints.elements,
     );
-    this.root.append(
-      element("div", "ap-captions", {}, this.queryCaption, this.keyCaption),
-      this.body,
-      this.note,
+    this.#root.append(
+      element("div", "ap-captions", {}, this.#queryCaption, this.#keyCaption),
+      this.#body,
+      this.#note,
     );
-    host.append(this.root);
-    this.frame = onFrame(() => this.work(), signal);
-    onResize(this.body, () => this.redraw("layout"), signal);
-    this.body.addEventListener("pointermove", (event) => this.onMove(event), { signal });
-    this.body.addEventListener("pointerleave", () => this.leaveLine(), { signal });
-    this.body.addEventListener("click", (event) => this.onClick(event), { signal });
-    this.body.addEventListener("wheel", (event) => this.onWheel(event), { signal, passive: false });
-    this.follow(() => {
+    host.append(this.#root);
+    this.#frame = onFrame(() => this.#work(), signal);
+    onResize(this.#body, () => this.#redraw("layout"), signal);
+    this.#body.addEventListener("pointermove", (event) => this.#onMove(event), { signal });
+    this.#body.addEventListener("pointerleave", () => this.#leaveLine(), { signal });
+    this.#body.addEventListener("click", (event) => this.#onClick(event), { signal });
+    this.#body.addEventListener("wheel", (event) => this.#onWheel(event), { signal, passive: false });
+    follow(signal, () => {
       explorer.data.value;
-      this.redraw("layout");
+      this.#redraw("layout");
     });
-    this.follow(() => {
+    follow(signal, () => {
       explorer.palette.value;
       explorer.threshold.value;
-      this.redraw("base");
+      this.#redraw("base");
     });
-    this.follow(() => {
+    follow(signal, () => {
       explorer.selection.value;
-      this.revealHeld();
+      this.#revealHeld();
     });
-    this.follow(() => {
+    follow(signal, () => {
       explorer.focus.value;
       explorer.selection.value;
       explorer.exact.value;
-      this.redraw("marks");
+      this.#redraw("marks");
     });
   }
 
   destroy(): void {
-    this.abort.abort();
-    for (const stop of this.stops) stop();
-    this.explorer.hover.value = null;
-    this.root.remove();
+    this.#abort.abort();
+    this.#explorer.hover.value = null;
+    this.#root.remove();
   }
 
-  private follow(run: () => void): void {
-    this.stops.push(effect(run));
-  }
-
-  private redraw(what: "layout" | "base" | "marks"): void {
-    this.dirty.marks = true;
-    if (what !== "marks") this.dirty.base = true;
-    if (what === "layout") this.dirty.layout = true;
-    this.frame.request();
+  #redraw(what: "layout" | "base" | "marks"): void {
+    this.#dirty.marks = true;
+    if (what !== "marks") this.#dirty.base = true;
+    if (what === "layout") this.#dirty.layout = true;
+    this.#frame.request();
   }
 
   /** One frame: what is out of date, else the next lines of a long set. */
-  private work(): boolean {
-    const data = this.explorer.data.peek();
-    if (data === null || this.body.clientWidth === 0) return false;
-    if (this.dirty.layout) this.layout(data);
-    const { columns } = this;
+  #work(): boolean {
+    const data = this.#explorer.data.peek();
+    if (data === null || this.#body.clientWidth === 0) return false;
+    if (this.#dirty.layout) this.#layout(data);
+    const columns = this.#columns;
     if (columns === null) return false;
-    const { base, marks } = this.dirty;
-    this.dirty = { layout: false, base: false, marks: false };
+    const { base, marks } = this.#dirty;
+    this.#dirty = { layout: false, base: false, marks: false };
     const ratio = window.devicePixelRatio || 1;
-    if (base) this.startAll(data, columns, ratio);
-    if (marks) this.startMarks(data, columns, ratio);
-    const moreFocused = this.focused.step();
+    if (base) this.#startAll(data, columns, ratio);
+    if (marks) this.#startMarks(data, columns, ratio);
+    const moreFocused = this.#focused.step();
     // A new focus shows before the rest of the other lines.
-    const moreAll = (marks && moreFocused) || this.all.step();
+    const moreAll = (marks && moreFocused) || this.#all.step();
     const more = moreFocused || moreAll;
-    this.root.dataset.drawn = more ? "0" : "1";
+    this.#root.dataset.drawn = more ? "0" : "1";
     return more;
   }
 
-  private layout(data: LayerData): void {
+  #layout(data: LayerData): void {
     const tokens = [data.queryTokens, data.keyTokens] as const;
-    const fresh = data.record.record !== this.record;
-    this.record = data.record.record;
-    const unit = this.characterWidth();
-    const width = this.body.clientWidth;
-    const height = this.body.clientHeight;
+    const fresh = data.record.record !== this.#record;
+    this.#record = data.record.record;
+    const unit = this.#characterWidth();
+    const width = this.#body.clientWidth;
+    const height = this.#body.clientHeight;
     const textWidth = (side: Tokens) => Math.ceil(widestLabel(side.label, LABEL_UNITS) * unit) + 18;
     const columns = layoutColumns({
       width,
@@ -189,10 +183,10 @@ class HeadPane {
       keyIndex: !isSelf(data),
       sinks: data.info.sinks,
     });
-    this.columns = columns;
-    const heldSeen = this.heldInSight();
-    const top = this.keyTop(data, columns);
-    this.queries.layout(tokens[0], {
+    this.#columns = columns;
+    const heldSeen = this.#heldInSight();
+    const top = this.#keyTop(data, columns);
+    this.#queries.layout(tokens[0], {
       left: 0,
       top: 0,
       width: columns.queryBlocks - 4,
@@ -201,7 +195,7 @@ class HeadPane {
       indexWidth: columns.indexWidth,
       numberWidth: columns.queryNumberWidth,
     });
-    this.keys.layout(tokens[1], {
+    this.#keys.layout(tokens[1], {
       left: columns.keyLeft - 4,
       top,
       width: width - columns.keyLeft + 4,
@@ -211,65 +205,65 @@ class HeadPane {
       numberWidth: columns.numberWidth,
     });
     if (fresh) {
-      this.queries.scrollToStart();
-      this.keys.scrollToStart();
+      this.#queries.scrollToStart();
+      this.#keys.scrollToStart();
     }
-    this.sinkRow.hidden = !data.info.sinks;
-    this.sinkRow.style.left = `${columns.keyLeft}px`;
-    this.sinkRow.style.width = `${columns.keyWidth}px`;
-    this.sinkRow.style.height = `${columns.row}px`;
-    this.queryCaption.style.minWidth = `${columns.queryBlocks - 8}px`;
-    this.keyCaption.style.minWidth = `${width - columns.keyBlocks}px`;
+    this.#sinkRow.hidden = !data.info.sinks;
+    this.#sinkRow.style.left = `${columns.keyLeft}px`;
+    this.#sinkRow.style.width = `${columns.keyWidth}px`;
+    this.#sinkRow.style.height = `${columns.row}px`;
+    this.#queryCaption.style.minWidth = `${columns.queryBlocks - 8}px`;
+    this.#keyCaption.style.minWidth = `${width - columns.keyBlocks}px`;
     const short = width < 360;
-    setText(this.queryCaption, short ? "query" : "query: this token looks …");
-    setText(this.keyCaption, short ? "key" : "… at this token: key");
+    setText(this.#queryCaption, short ? "query" : "query: this token looks …");
+    setText(this.#keyCaption, short ? "key" : "… at this token: key");
     const lines = columns.lineRight - columns.lineLeft - 8;
-    this.hints.place(
-      side(columns, "query", this.queries.height, 0, lines),
-      side(columns, "key", this.keys.height, top, lines),
+    this.#hints.place(
+      side(columns, "query", this.#queries.height, 0, lines),
+      side(columns, "key", this.#keys.height, top, lines),
     );
-    if (fresh || heldSeen) this.revealHeld();
+    if (fresh || heldSeen) this.#revealHeld();
   }
 
   /** What is held may lie out of sight: at the start, and when it was set from elsewhere. */
-  private revealHeld(): void {
-    const { query, key, locked } = this.explorer.selection.peek();
+  #revealHeld(): void {
+    const { query, key, locked } = this.#explorer.selection.peek();
     if (!locked) return;
-    if (query !== null && query < this.queries.count) this.queries.reveal(query);
-    if (key !== null && key < this.keys.count) this.keys.reveal(key);
+    if (query !== null && query < this.#queries.count) this.#queries.reveal(query);
+    if (key !== null && key < this.#keys.count) this.#keys.reveal(key);
   }
 
-  private heldInSight(): boolean {
-    const { query, key, locked } = this.explorer.selection.peek();
+  #heldInSight(): boolean {
+    const { query, key, locked } = this.#explorer.selection.peek();
     const within = (index: number | null, { start, end }: Range) =>
       index !== null && index >= start && index < end;
-    return locked && (within(query, this.queries.inSight()) || within(key, this.keys.inSight()));
+    return locked && (within(query, this.#queries.inSight()) || within(key, this.#keys.inSight()));
   }
 
-  private keyTop(data: LayerData, columns: Columns): number {
+  #keyTop(data: LayerData, columns: Columns): number {
     return data.info.sinks ? columns.row + SINK_RULE : 0;
   }
 
-  private characterWidth(): number {
-    const context = this.marks.getContext("2d");
+  #characterWidth(): number {
+    const context = this.#marks.getContext("2d");
     if (context === null) return 8;
     context.save();
-    context.font = `600 13px ${this.explorer.palette.peek().mono}`;
+    context.font = `600 13px ${this.#explorer.palette.peek().mono}`;
     const { width } = context.measureText("0");
     context.restore();
     return width;
   }
 
-  private lineView(data: LayerData, columns: Columns, strength: number, floor: number): LinesView {
-    const keyTop = this.keyTop(data, columns);
+  #lineView(data: LayerData, columns: Columns, strength: number, floor: number): LinesView {
+    const keyTop = this.#keyTop(data, columns);
     return {
       left: columns.lineLeft,
       right: columns.lineRight,
       row: columns.row,
       height: columns.height,
       keyTop,
-      queryScroll: this.queries.scroll,
-      keyScroll: this.keys.scroll,
+      queryScroll: this.#queries.scroll,
+      keyScroll: this.#keys.scroll,
       sinkY: columns.row / 2,
       keys: data.keyTokens.label.length,
       strength,
@@ -279,64 +273,64 @@ class HeadPane {
     };
   }
 
-  private startAll(data: LayerData, columns: Columns, ratio: number): void {
-    const theme = this.explorer.palette.peek();
-    const context = prepare(this.base, columns.width, columns.height, ratio);
+  #startAll(data: LayerData, columns: Columns, ratio: number): void {
+    const theme = this.#explorer.palette.peek();
+    const context = prepare(this.#base, columns.width, columns.height, ratio);
     const { lines, hidden } = selectLines(data.patterns, {
-      queries: this.queries.inSight(),
-      keys: this.keys.inSight(),
-      threshold: this.explorer.threshold.peek(),
+      queries: this.#queries.inSight(),
+      keys: this.#keys.inSight(),
+      threshold: this.#explorer.threshold.peek(),
       limit: MOST_LINES,
       sinks: data.info.sinks,
     });
-    this.hiddenShare = hidden;
-    this.allLines = lines;
+    this.#hiddenShare = hidden;
+    this.#allLines = lines;
     const heads = data.patterns.map((pattern) => pattern.head);
     // A few faint lines are kept visible; where there are many, that would add up to a weight that is not there.
     const floor = lines.count <= FEW_LINES ? 0.03 : 0;
-    this.all.start(context, lines, heads, this.lineView(data, columns, 0.75, floor), theme, ratio);
-    this.root.dataset.lines = String(lines.count);
+    this.#all.start(context, lines, heads, this.#lineView(data, columns, 0.75, floor), theme, ratio);
+    this.#root.dataset.lines = String(lines.count);
   }
 
-  private startMarks(data: LayerData, columns: Columns, ratio: number): void {
-    const theme = this.explorer.palette.peek();
-    const context = prepare(this.marks, columns.width, columns.height, ratio);
-    const aim = aimAt(data, this.explorer.focus.peek(), this.explorer.exact.peek());
+  #startMarks(data: LayerData, columns: Columns, ratio: number): void {
+    const theme = this.#explorer.palette.peek();
+    const context = prepare(this.#marks, columns.width, columns.height, ratio);
+    const aim = aimAt(data, this.#explorer.focus.peek(), this.#explorer.exact.peek());
     const heads = data.patterns.map((pattern) => pattern.head);
-    const threshold = this.explorer.threshold.peek();
+    const threshold = this.#explorer.threshold.peek();
     const focused = linesOf(aim, threshold, MOST_FOCUS_LINES);
-    this.base.classList.toggle("ap-faded", focused !== null);
-    this.focused.stop();
+    this.#base.classList.toggle("ap-faded", focused !== null);
+    this.#focused.stop();
     if (focused !== null) {
-      const view = this.lineView(data, columns, 1, 0.06);
+      const view = this.#lineView(data, columns, 1, 0.06);
       // Lines to a key start beside the blocks of the queries.
       const left =
         aim.query === null ? columns.queryBlocks + columns.blockWidth * heads.length + 3 : view.left;
       const only = aim.query === null ? null : aim.key;
-      this.focused.start(context, focused, heads, { ...view, left, only }, theme, ratio);
+      this.#focused.start(context, focused, heads, { ...view, left, only }, theme, ratio);
     }
-    if (this.line === null) this.heldLines = focused;
+    if (this.#line === null) this.#heldLines = focused;
     if (context !== null) {
       const view = {
         columns,
-        queries: this.queries.inSight(),
-        keys: this.keys.inSight(),
-        queryScroll: this.queries.scroll,
-        keyScroll: this.keys.scroll,
-        keyTop: this.keyTop(data, columns),
+        queries: this.#queries.inSight(),
+        keys: this.#keys.inSight(),
+        queryScroll: this.#queries.scroll,
+        keyScroll: this.#keys.scroll,
+        keyTop: this.#keyTop(data, columns),
       };
       drawMarks(context, { aim, heads }, view, theme);
     }
-    this.renderRows(data, aim, heads);
-    const all = this.allLines;
+    this.#renderRows(data, aim, heads);
+    const all = this.#allLines;
     if (all !== null) {
-      setText(this.note, noteOf(data, aim, { threshold, hiddenShare: this.hiddenShare, all, focused }));
+      setText(this.#note, noteOf(data, aim, { threshold, hiddenShare: this.#hiddenShare, all, focused }));
     }
   }
 
-  private renderRows(data: LayerData, aim: Aim, heads: readonly number[]): void {
-    const theme = this.explorer.palette.peek();
-    const { query, key, locked } = this.explorer.selection.peek();
+  #renderRows(data: LayerData, aim: Aim, heads: readonly number[]): void {
+    const theme = this.#explorer.palette.peek();
+    const { query, key, locked } = this.#explorer.selection.peek();
     const other = across(aim);
     const echoes = isSelf(data);
     const look = (side: Side, focus: number | null, twin: number | null, held: number | null) => {
@@ -348,16 +342,16 @@ class HeadPane {
         return { box: index === focus ? "focus" : echo, tone, number, swatch: colour, pressed };
       };
     };
-    this.queries.render(look("query", aim.query, aim.key, query));
-    this.keys.render(look("key", aim.key, aim.query, key));
-    setText(this.sinkNumber, readSink(aim));
-    if (other === null) this.hints.show("key", null, null);
-    else this.renderHints(data, aim, other);
+    this.#queries.render(look("query", aim.query, aim.key, query));
+    this.#keys.render(look("key", aim.key, aim.query, key));
+    setText(this.#sinkNumber, readSink(aim));
+    if (other === null) this.#hints.show("key", null, null);
+    else this.#renderHints(data, aim, other);
   }
 
   /** Points to the strongest token above and below what is in sight. */
-  private renderHints(data: LayerData, aim: Aim, side: Side): void {
-    const column = side === "key" ? this.keys : this.queries;
+  #renderHints(data: LayerData, aim: Aim, side: Side): void {
+    const column = side === "key" ? this.#keys : this.#queries;
     const tokens = side === "key" ? data.keyTokens : data.queryTokens;
     const sight = column.inSight();
     const hint = (range: Range): Hint | null => {
@@ -367,67 +361,67 @@ class HeadPane {
       const number = formatWeight(aim.best.weights[index] as number, aim.errors[slot] ?? 0);
       return { index, label: labelOf(tokens, index), number };
     };
-    this.hints.show(
+    this.#hints.show(
       side,
       hint({ start: 0, end: sight.start }),
       hint({ start: sight.end, end: column.count }),
     );
   }
 
-  private hover(side: Side, index: number | null): void {
-    if (index === null) this.explorer.hover.value = null;
-    else if (side === "query") this.explorer.hover.value = { query: index, key: null };
-    else this.explorer.hover.value = { query: this.heldQuery(), key: index };
+  #hover(side: Side, index: number | null): void {
+    if (index === null) this.#explorer.hover.value = null;
+    else if (side === "query") this.#explorer.hover.value = { query: index, key: null };
+    else this.#explorer.hover.value = { query: this.#heldQuery(), key: index };
   }
 
   /** Clicking holds; clicking what is held lets go. With a query held, a key is looked at as a cell of its row. */
-  private hold(side: Side, index: number): void {
-    const { query, key, locked } = this.explorer.selection.peek();
-    const wanted = side === "query" ? { query: index, key: null } : { query: this.heldQuery(), key: index };
+  #hold(side: Side, index: number): void {
+    const { query, key, locked } = this.#explorer.selection.peek();
+    const wanted = side === "query" ? { query: index, key: null } : { query: this.#heldQuery(), key: index };
     const same = locked && query === wanted.query && key === wanted.key;
-    if (same && side === "key" && query !== null) this.explorer.hold({ query, key: null });
-    else this.explorer.hold(same ? null : wanted);
+    if (same && side === "key" && query !== null) this.#explorer.hold({ query, key: null });
+    else this.#explorer.hold(same ? null : wanted);
   }
 
-  private heldQuery(): number | null {
-    const { query, locked } = this.explorer.selection.peek();
+  #heldQuery(): number | null {
+    const { query, locked } = this.#explorer.selection.peek();
     return locked ? query : null;
   }
 
   /** Between the columns, the line under the pointer stands for its cell; while a token is held, only its lines do. */
-  private onMove(event: PointerEvent): void {
-    if (event.target !== this.body) {
-      this.line = null;
+  #onMove(event: PointerEvent): void {
+    if (event.target !== this.#body) {
+      this.#line = null;
       return;
     }
-    const cell = this.lineUnder(event);
-    if (cell === null) this.leaveLine();
+    const cell = this.#lineUnder(event);
+    if (cell === null) this.#leaveLine();
     else {
-      const same = this.line?.query === cell.query && this.line.key === cell.key;
-      this.line = cell;
-      if (!same) this.explorer.hover.value = cell;
+      const same = this.#line?.query === cell.query && this.#line.key === cell.key;
+      this.#line = cell;
+      if (!same) this.#explorer.hover.value = cell;
     }
   }
 
-  private leaveLine(): void {
-    if (this.line === null) return;
-    this.line = null;
-    this.explorer.hover.value = null;
+  #leaveLine(): void {
+    if (this.#line === null) return;
+    this.#line = null;
+    this.#explorer.hover.value = null;
   }
 
-  private onClick(event: MouseEvent): void {
-    if (event.target !== this.body) return;
-    const cell = this.lineUnder(event);
-    if (cell !== null) this.explorer.hold(cell);
+  #onClick(event: MouseEvent): void {
+    if (event.target !== this.#body) return;
+    const cell = this.#lineUnder(event);
+    if (cell !== null) this.#explorer.hold(cell);
   }
 
-  private lineUnder(event: MouseEvent): Focus | null {
-    const data = this.explorer.data.peek();
-    if (data === null || this.columns === null) return null;
-    const held = this.explorer.selection.peek().locked;
-    const lines = held ? this.heldLines : this.allLines;
+  #lineUnder(event: MouseEvent): Focus | null {
+    const data = this.#explorer.data.peek();
+    if (data === null || this.#columns === null) return null;
+    const held = this.#explorer.selection.peek().locked;
+    const lines = held ? this.#heldLines : this.#allLines;
     if (lines === null) return null;
-    const geometry = this.lineView(data, this.columns, 1, 0);
+    const geometry = this.#lineView(data, this.#columns, 1, 0);
     const at = lineAt(lines, geometry, data.patterns.length, event.offsetX, event.offsetY, LINE_SLACK);
     if (at === null) return null;
     const key = lines.key[at] as number;
@@ -435,14 +429,14 @@ class HeadPane {
   }
 
   /** Between the columns the wheel moves both. */
-  private onWheel(event: WheelEvent): void {
+  #onWheel(event: WheelEvent): void {
     if (event.ctrlKey || (event.target instanceof Element && event.target.closest(".ap-column") !== null))
       return;
-    const pixels = event.deltaMode === 1 ? event.deltaY * (this.columns?.row ?? 16) : event.deltaY;
-    const before = this.queries.scroll + this.keys.scroll;
-    this.queries.scrollBy(pixels);
-    this.keys.scrollBy(pixels);
-    if (this.queries.scroll + this.keys.scroll !== before) event.preventDefault();
+    const pixels = event.deltaMode === 1 ? event.deltaY * (this.#columns?.row ?? 16) : event.deltaY;
+    const before = this.#queries.scroll + this.#keys.scroll;
+    this.#queries.scrollBy(pixels);
+    this.#keys.scrollBy(pixels);
+    if (this.#queries.scroll + this.#keys.scroll !== before) event.preventDefault();
   }
 }
 

@@ -14,16 +14,20 @@ export interface Strokes {
 }
 
 export class LinePainter {
-  private lines: LineSet | null = null;
-  private heads: readonly number[] = [];
-  private view: LinesView | null = null;
-  private theme: Palette | null = null;
-  private context: CanvasRenderingContext2D | null = null;
-  private next = 0;
-  private wide = 0;
-  private ratio = 1;
+  #lines: LineSet | null = null;
+  #heads: readonly number[] = [];
+  #view: LinesView | null = null;
+  #theme: Palette | null = null;
+  #context: CanvasRenderingContext2D | null = null;
+  #next = 0;
+  #wide = 0;
+  #ratio = 1;
 
-  constructor(private readonly strokes: Strokes) {}
+  readonly #strokes: Strokes;
+
+  constructor(strokes: Strokes) {
+    this.#strokes = strokes;
+  }
 
   /** Starts over with these lines on a wiped canvas. */
   start(
@@ -34,33 +38,36 @@ export class LinePainter {
     theme: Palette,
     ratio: number,
   ): void {
-    this.context = context;
-    this.lines = lines;
-    this.heads = heads;
-    this.view = view;
-    this.theme = theme;
-    this.ratio = ratio;
-    this.next = 0;
-    this.wide = Math.min(lines.count, this.strokes.wide);
+    this.#context = context;
+    this.#lines = lines;
+    this.#heads = heads;
+    this.#view = view;
+    this.#theme = theme;
+    this.#ratio = ratio;
+    this.#next = 0;
+    this.#wide = Math.min(lines.count, this.#strokes.wide);
   }
 
   stop(): void {
-    this.lines = null;
+    this.#lines = null;
   }
 
   /** Draws one frame's worth; true when there is more. */
   step(): boolean {
-    const { context, lines, view, theme } = this;
+    const context = this.#context;
+    const lines = this.#lines;
+    const view = this.#view;
+    const theme = this.#theme;
     if (context === null || lines === null || view === null || theme === null) return false;
-    if (this.next >= lines.count) return false;
-    const isWide = this.next < this.wide;
-    const from = this.next;
+    if (this.#next >= lines.count) return false;
+    const isWide = this.#next < this.#wide;
+    const from = this.#next;
     const to = isWide
-      ? Math.min(this.wide, from + WIDE_PER_FRAME)
+      ? Math.min(this.#wide, from + WIDE_PER_FRAME)
       : Math.min(lines.count, from + HAIRLINES_PER_FRAME);
-    const width = isWide ? this.strokes.width : 1 / this.ratio;
-    drawLines(context, { lines, from, to, heads: this.heads }, { ...view, width }, theme);
-    this.next = to;
+    const width = isWide ? this.#strokes.width : 1 / this.#ratio;
+    drawLines(context, { lines, from, to, heads: this.#heads }, { ...view, width }, theme);
+    this.#next = to;
     return to < lines.count;
   }
 }

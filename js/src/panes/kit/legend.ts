@@ -24,33 +24,33 @@ export interface LegendLook {
 
 export class Legend {
   readonly root: HTMLElement;
-  private readonly title = element("span", "ap-legend-title");
-  private readonly strip = element("canvas", "ap-legend-strip", { "aria-hidden": true });
-  private readonly ticks = element("span", "ap-legend-ticks");
-  private readonly hatch = element("canvas", "ap-legend-swatch", { "aria-hidden": true });
-  private readonly masked: HTMLElement;
-  private readonly nanSwatch = element("span", "ap-legend-swatch");
-  private readonly nan: HTMLElement;
-  private readonly note = element("span", "ap-legend-note");
+  readonly #title = element("span", "ap-legend-title");
+  readonly #strip = element("canvas", "ap-legend-strip", { "aria-hidden": true });
+  readonly #ticks = element("span", "ap-legend-ticks");
+  readonly #hatch = element("canvas", "ap-legend-swatch", { "aria-hidden": true });
+  readonly #masked: HTMLElement;
+  readonly #nanSwatch = element("span", "ap-legend-swatch");
+  readonly #nan: HTMLElement;
+  readonly #note = element("span", "ap-legend-note");
 
   constructor() {
-    const bar = element("span", "ap-legend-bar", {}, this.strip, this.ticks);
-    this.masked = element("span", "ap-legend-item", {}, this.hatch, "out of reach");
-    this.nan = element("span", "ap-legend-item", {}, this.nanSwatch, "not a number");
-    this.root = element("div", "ap-legend", {}, this.title, bar, this.masked, this.nan, this.note);
-    this.strip.style.width = `${WIDTH}px`;
-    this.strip.style.height = `${HEIGHT}px`;
-    this.ticks.style.width = `${WIDTH}px`;
+    const bar = element("span", "ap-legend-bar", {}, this.#strip, this.#ticks);
+    this.#masked = element("span", "ap-legend-item", {}, this.#hatch, "out of reach");
+    this.#nan = element("span", "ap-legend-item", {}, this.#nanSwatch, "not a number");
+    this.root = element("div", "ap-legend", {}, this.#title, bar, this.#masked, this.#nan, this.#note);
+    this.#strip.style.width = `${WIDTH}px`;
+    this.#strip.style.height = `${HEIGHT}px`;
+    this.#ticks.style.width = `${WIDTH}px`;
   }
 
   update(look: LegendLook, theme: Palette, ratio: number): void {
-    setText(this.title, `${look.title}, ${scaleName(look.scale)}`);
-    const context = prepare(this.strip, WIDTH, HEIGHT, ratio);
+    setText(this.#title, `${look.title}, ${scaleName(look.scale)}`);
+    const context = prepare(this.#strip, WIDTH, HEIGHT, ratio);
     if (context !== null) {
       drawRamp(context, { colour: look.colour }, { width: WIDTH, height: HEIGHT }, theme);
     }
     const marks = scaleTicks(look.scale);
-    this.ticks.replaceChildren(
+    this.#ticks.replaceChildren(
       ...marks.map(({ position, label }, index) => {
         const tick = element("span", "", {}, label);
         tick.style.left = `${position * 100}%`;
@@ -59,11 +59,11 @@ export class Legend {
         return tick;
       }),
     );
-    this.masked.hidden = !look.masked;
-    const hatch = prepare(this.hatch, 16, 11, ratio);
+    this.#masked.hidden = !look.masked;
+    const hatch = prepare(this.#hatch, 16, 11, ratio);
     if (hatch !== null) drawHatchArea(hatch, null, { x: 0, y: 0, width: 16, height: 11 }, theme);
-    this.nan.hidden = !look.nan;
-    this.nanSwatch.style.background = css(nanColour(theme));
-    setText(this.note, look.note);
+    this.#nan.hidden = !look.nan;
+    this.#nanSwatch.style.background = css(nanColour(theme));
+    setText(this.#note, look.note);
   }
 }

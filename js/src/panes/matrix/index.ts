@@ -1,5 +1,4 @@
 // The matrix pane: queries x keys heat maps of the chosen heads, with zoom and pan down to the cell.
-import { effect } from "@preact/signals-core";
 import type { CreatePane, Explorer, Focus, LayerData, Pattern } from "../../core/types";
 import { formatWeight } from "../../math/format";
 import { isolate, widestLabel } from "../../math/labels";
@@ -17,6 +16,7 @@ import {
   zoomMax,
 } from "../../math/viewport";
 import { isMasked } from "../../math/weights";
+import { follow } from "../../ui/dom";
 import { element, onFrame, onResize, setText } from "../kit/dom";
 import { Legend } from "../kit/legend";
 import { readingOf } from "../kit/readings";
@@ -36,114 +36,108 @@ export const createMatrixPane: CreatePane = (host, explorer) => {
 };
 
 class MatrixPane {
-  private readonly abort = new AbortController();
-  private readonly root = element("div", "ap-matrix");
-  private readonly readout = element("span", "ap-readout");
-  private readonly zoomOut = button("Zoom out", "−");
-  private readonly zoomReset = button("Whole matrix", "1×");
-  private readonly zoomIn = button("Zoom in", "+");
-  private readonly grid = element("div", "ap-panels");
-  private readonly legend = new Legend();
-  private readonly panels: MatrixPanel[] = [];
-  private readonly frameTask;
-  private readonly stops: (() => void)[] = [];
-  private viewport: Viewport = WHOLE;
-  private place: PanelPlace | null = null;
-  private record = "";
-  private dirty = { layout: true, cells: true };
+  readonly #abort = new AbortController();
+  readonly #root = element("div", "ap-matrix");
+  readonly #readout = element("span", "ap-readout");
+  readonly #zoomOut = button("Zoom out", "−");
+  readonly #zoomReset = button("Whole matrix", "1×");
+  readonly #zoomIn = button("Zoom in", "+");
+  readonly #grid = element("div", "ap-panels");
+  readonly #legend = new Legend();
+  readonly #panels: MatrixPanel[] = [];
+  readonly #frameTask;
+  #viewport: Viewport = WHOLE;
+  #place: PanelPlace | null = null;
+  #record = "";
+  #dirty = { layout: true, cells: true };
 
-  constructor(
-    host: HTMLElement,
-    private readonly explorer: Explorer,
-  ) {
-    const { signal } = this.abort;
+  readonly #explorer: Explorer;
+
+  constructor(host: HTMLElement, explorer: Explorer) {
+    this.#explorer = explorer;
+    const { signal } = this.#abort;
     const zoom = element(
       "div",
       "ap-zoom",
       { role: "group", "aria-label": "Zoom" },
-      this.zoomOut,
-      this.zoomReset,
-      this.zoomIn,
+      this.#zoomOut,
+      this.#zoomReset,
+      this.#zoomIn,
     );
-    this.root.append(element("div", "ap-toolbar", {}, this.readout, zoom), this.grid, this.legend.root);
-    host.append(this.root);
-    this.zoomOut.addEventListener("click", () => this.zoomMiddle(1 / ZOOM_STEP), { signal });
-    this.zoomIn.addEventListener("click", () => this.zoomMiddle(ZOOM_STEP), { signal });
-    this.zoomReset.addEventListener("click", () => this.look(WHOLE), { signal });
-    this.frameTask = onFrame(() => this.work(), signal);
-    onResize(this.grid, () => this.redraw("layout"), signal);
-    this.follow(() => {
+    this.#root.append(element("div", "ap-toolbar", {}, this.#readout, zoom), this.#grid, this.#legend.root);
+    host.append(this.#root);
+    this.#zoomOut.addEventListener("click", () => this.#zoomMiddle(1 / ZOOM_STEP), { signal });
+    this.#zoomIn.addEventListener("click", () => this.#zoomMiddle(ZOOM_STEP), { signal });
+    this.#zoomReset.addEventListener("click", () => this.#look(WHOLE), { signal });
+    this.#frameTask = onFrame(() => this.#work(), signal);
+    onResize(this.#grid, () => this.#redraw("layout"), signal);
+    follow(signal, () => {
       explorer.data.value;
-      this.redraw("layout");
+      this.#redraw("layout");
     });
-    this.follow(() => {
+    follow(signal, () => {
       explorer.palette.value;
       explorer.scale.value;
-      this.redraw("layout");
+      this.#redraw("layout");
     });
-    this.follow(() => {
+    follow(signal, () => {
       explorer.focus.value;
       explorer.exact.value;
-      this.redraw("focus");
+      this.#redraw("focus");
     });
   }
 
   destroy(): void {
-    this.abort.abort();
-    for (const stop of this.stops) stop();
-    this.explorer.hover.value = null;
-    this.root.remove();
+    this.#abort.abort();
+    this.#explorer.hover.value = null;
+    this.#root.remove();
   }
 
-  private follow(run: () => void): void {
-    this.stops.push(effect(run));
+  #redraw(what: "layout" | "cells" | "focus"): void {
+    if (what !== "focus") this.#dirty.cells = true;
+    if (what === "layout") this.#dirty.layout = true;
+    this.#frameTask.request();
   }
 
-  private redraw(what: "layout" | "cells" | "focus"): void {
-    if (what !== "focus") this.dirty.cells = true;
-    if (what === "layout") this.dirty.layout = true;
-    this.frameTask.request();
-  }
-
-  private work(): boolean {
-    const data = this.explorer.data.peek();
-    if (data === null || this.grid.clientWidth === 0) return false;
+  #work(): boolean {
+    const data = this.#explorer.data.peek();
+    if (data === null || this.#grid.clientWidth === 0) return false;
     const ratio = window.devicePixelRatio || 1;
-    const theme = this.explorer.palette.peek();
-    const scale = this.explorer.scale.peek();
-    if (this.dirty.layout) this.layout(data);
-    if (this.dirty.cells) {
-      for (const panel of this.panels) panel.draw(data, this.viewport, scale, theme, ratio);
-      this.describeZoom(data, ratio);
+    const theme = this.#explorer.palette.peek();
+    const scale = this.#explorer.scale.peek();
+    if (this.#dirty.layout) this.#layout(data);
+    if (this.#dirty.cells) {
+      for (const panel of this.#panels) panel.draw(data, this.#viewport, scale, theme, ratio);
+      this.#describeZoom(data, ratio);
     }
-    this.dirty = { layout: false, cells: false };
-    this.drawFocus(data, ratio);
-    this.root.dataset.drawn = "1";
+    this.#dirty = { layout: false, cells: false };
+    this.#drawFocus(data, ratio);
+    this.#root.dataset.drawn = "1";
     return false;
   }
 
-  private layout(data: LayerData): void {
-    const theme = this.explorer.palette.peek();
+  #layout(data: LayerData): void {
+    const theme = this.#explorer.palette.peek();
     const shown = data.patterns.slice(0, MOST_PANELS);
-    while (this.panels.length > shown.length) this.panels.pop()?.root.remove();
-    while (this.panels.length < shown.length) this.addPanel();
+    while (this.#panels.length > shown.length) this.#panels.pop()?.root.remove();
+    while (this.#panels.length < shown.length) this.#addPanel();
     const [first] = shown;
     if (first === undefined) return;
-    const { columns, width, frame, left, top } = this.fit(data, first, shown.length);
-    this.place = {
+    const { columns, width, frame, left, top } = this.#fit(data, first, shown.length);
+    this.#place = {
       width: Math.ceil(Math.min(width, frame.width + left + 4)),
       height: Math.ceil(frame.height + top + 4),
       left,
       top,
       frame,
     };
-    this.grid.style.gridTemplateColumns = `repeat(${columns}, max-content)`;
-    if (data.record.record !== this.record) this.viewport = WHOLE;
-    this.record = data.record.record;
-    this.viewport = clampView(this.viewport, frame);
-    const { place } = this;
+    this.#grid.style.gridTemplateColumns = `repeat(${columns}, max-content)`;
+    if (data.record.record !== this.#record) this.#viewport = WHOLE;
+    this.#record = data.record.record;
+    this.#viewport = clampView(this.#viewport, frame);
+    const place = this.#place;
     shown.forEach((pattern, index) => {
-      this.panels[index]?.show(pattern, place, theme);
+      this.#panels[index]?.show(pattern, place, theme);
     });
   }
 
@@ -151,17 +145,17 @@ class MatrixPane {
    * The room for cells and labels. Tokens get room where cells are as large as their letters; else the axes carry
    * positions, which need less.
    */
-  private fit(data: LayerData, first: Pattern, count: number) {
+  #fit(data: LayerData, first: Pattern, count: number) {
     const characters = (labels: readonly string[]) => widestLabel(labels, 10) * 6.7 + 16;
     const left = Math.round(Math.max(36, characters(data.queryTokens.label)));
     const top = Math.round(Math.max(24, characters(data.keyTokens.label)));
-    const words = this.pack(first, count, left, top);
-    const cell = Math.min(words.frame.cellWidth, words.frame.cellHeight) * this.viewport.zoom;
-    return cell >= TOKEN_CELL ? words : this.pack(first, count, Math.min(left, 52), 24);
+    const words = this.#pack(first, count, left, top);
+    const cell = Math.min(words.frame.cellWidth, words.frame.cellHeight) * this.#viewport.zoom;
+    return cell >= TOKEN_CELL ? words : this.#pack(first, count, Math.min(left, 52), 24);
   }
 
-  private pack(first: Pattern, count: number, left: number, top: number) {
-    const { clientWidth, clientHeight } = this.grid;
+  #pack(first: Pattern, count: number, left: number, top: number) {
+    const { clientWidth, clientHeight } = this.#grid;
     const margin = { x: left + 4, y: top + TITLE + 4 };
     const grid = packPanels(count, clientWidth, clientHeight, margin, GAP, first.keys / first.queries);
     const frame = fitMatrix(
@@ -173,66 +167,72 @@ class MatrixPane {
     return { columns: grid.columns, width: grid.width, frame, left, top };
   }
 
-  private addPanel(): void {
+  #addPanel(): void {
     const panel = new MatrixPanel(
       {
-        hover: (cell) => this.hover(cell),
-        hold: (cell) => this.hold(cell),
-        pan: (dx, dy) => this.place !== null && this.look(panBy(this.viewport, this.place.frame, dx, dy)),
+        hover: (cell) => this.#hover(cell),
+        hold: (cell) => this.#hold(cell),
+        pan: (dx, dy) => this.#place !== null && this.#look(panBy(this.#viewport, this.#place.frame, dx, dy)),
         zoom: (factor, x, y) =>
-          this.place !== null && this.look(zoomAt(this.viewport, this.place.frame, factor, x, y)),
-        key: (event) => this.onKey(event),
-        zoomed: () => this.viewport.zoom > 1,
+          this.#place !== null && this.#look(zoomAt(this.#viewport, this.#place.frame, factor, x, y)),
+        key: (event) => this.#onKey(event),
+        zoomed: () => this.#viewport.zoom > 1,
       },
-      this.abort.signal,
+      this.#abort.signal,
     );
-    panel.viewport = () => this.viewport;
-    this.panels.push(panel);
-    this.grid.append(panel.root);
+    panel.viewport = () => this.#viewport;
+    this.#panels.push(panel);
+    this.#grid.append(panel.root);
   }
 
-  private look(viewport: Viewport): void {
-    if (this.place === null) return;
-    this.viewport = clampView(viewport, this.place.frame);
+  #look(viewport: Viewport): void {
+    if (this.#place === null) return;
+    this.#viewport = clampView(viewport, this.#place.frame);
     // The room for labels depends on the zoom.
-    this.redraw("layout");
+    this.#redraw("layout");
   }
 
-  private zoomMiddle(factor: number): void {
-    if (this.place === null) return;
-    const { frame } = this.place;
-    const cell = this.cell();
+  #zoomMiddle(factor: number): void {
+    if (this.#place === null) return;
+    const { frame } = this.#place;
+    const cell = this.#cell();
     const at =
       cell === null
         ? { x: frame.width / 2, y: frame.height / 2 }
-        : cellCorner(this.viewport, frame, cell.query + 0.5, cell.key + 0.5);
+        : cellCorner(this.#viewport, frame, cell.query + 0.5, cell.key + 0.5);
     const inside = at.x >= 0 && at.y >= 0 && at.x <= frame.width && at.y <= frame.height;
-    this.look(
-      zoomAt(this.viewport, frame, factor, inside ? at.x : frame.width / 2, inside ? at.y : frame.height / 2),
+    this.#look(
+      zoomAt(
+        this.#viewport,
+        frame,
+        factor,
+        inside ? at.x : frame.width / 2,
+        inside ? at.y : frame.height / 2,
+      ),
     );
   }
 
-  private hover(cell: { query: number; key: number } | null): void {
-    const now = this.explorer.hover.peek();
+  #hover(cell: { query: number; key: number } | null): void {
+    const now = this.#explorer.hover.peek();
     if (cell === null ? now === null : now?.query === cell.query && now.key === cell.key) return;
-    this.explorer.hover.value = cell;
+    this.#explorer.hover.value = cell;
   }
 
-  private hold(cell: { query: number; key: number }): void {
-    const { query, key, locked } = this.explorer.selection.peek();
+  #hold(cell: { query: number; key: number }): void {
+    const { query, key, locked } = this.#explorer.selection.peek();
     const same = locked && query === cell.query && key === cell.key;
-    this.explorer.hold(same ? null : cell);
+    this.#explorer.hold(same ? null : cell);
   }
 
   /** The cell in focus, if all of it is known. */
-  private cell(): { query: number; key: number } | null {
-    const { query, key } = this.explorer.focus.peek();
+  #cell(): { query: number; key: number } | null {
+    const { query, key } = this.#explorer.focus.peek();
     return query === null || key === null ? null : { query, key };
   }
 
-  private onKey(event: KeyboardEvent): void {
-    if (event.ctrlKey || event.metaKey || event.altKey || this.place === null) return;
-    const { frame } = this.place;
+  #onKey(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey || this.#place === null) return;
+    const { frame } = this.#place;
     const moves: Readonly<Record<string, readonly [number, number]>> = {
       ArrowUp: [-1, 0],
       ArrowDown: [1, 0],
@@ -246,36 +246,36 @@ class MatrixPane {
     const move = moves[event.key];
     if (move !== undefined) {
       if (event.shiftKey)
-        this.look(panBy(this.viewport, frame, -40 * Math.sign(move[1]), -40 * Math.sign(move[0])));
-      else this.step(frame, move);
-    } else if (event.key === "+" || event.key === "=") this.zoomMiddle(ZOOM_STEP);
-    else if (event.key === "-") this.zoomMiddle(1 / ZOOM_STEP);
-    else if (event.key === "0") this.look(WHOLE);
+        this.#look(panBy(this.#viewport, frame, -40 * Math.sign(move[1]), -40 * Math.sign(move[0])));
+      else this.#step(frame, move);
+    } else if (event.key === "+" || event.key === "=") this.#zoomMiddle(ZOOM_STEP);
+    else if (event.key === "-") this.#zoomMiddle(1 / ZOOM_STEP);
+    else if (event.key === "0") this.#look(WHOLE);
     else if (event.key === "Enter" || event.key === " ") {
-      const cell = this.cell();
-      if (cell !== null) this.hold(cell);
+      const cell = this.#cell();
+      if (cell !== null) this.#hold(cell);
     } else return;
     event.preventDefault();
     event.stopPropagation();
   }
 
-  private step(frame: Frame, [down, right]: readonly [number, number]): void {
-    const focus = this.explorer.focus.peek();
+  #step(frame: Frame, [down, right]: readonly [number, number]): void {
+    const focus = this.#explorer.focus.peek();
     const fresh = focus.query === null && focus.key === null;
     const clamp = (at: number, count: number) => Math.min(count - 1, Math.max(0, at));
-    const query = fresh ? Math.floor(this.viewport.query) : clamp((focus.query ?? 0) + down, frame.queries);
-    const key = fresh ? Math.floor(this.viewport.key) : clamp((focus.key ?? 0) + right, frame.keys);
-    this.hover({ query, key });
-    this.look(reveal(this.viewport, frame, query, key));
+    const query = fresh ? Math.floor(this.#viewport.query) : clamp((focus.query ?? 0) + down, frame.queries);
+    const key = fresh ? Math.floor(this.#viewport.key) : clamp((focus.key ?? 0) + right, frame.keys);
+    this.#hover({ query, key });
+    this.#look(reveal(this.#viewport, frame, query, key));
   }
 
-  private drawFocus(data: LayerData, ratio: number): void {
-    const theme = this.explorer.palette.peek();
-    const focus = inside(this.explorer.focus.peek(), data);
+  #drawFocus(data: LayerData, ratio: number): void {
+    const theme = this.#explorer.palette.peek();
+    const focus = inside(this.#explorer.focus.peek(), data);
     const axes = { queries: data.queryTokens.label, keys: data.keyTokens.label, ...focus };
-    const weights = this.weights(data, focus);
-    this.panels.forEach((panel, index) => {
-      panel.drawFocus(axes, this.viewport, theme, ratio);
+    const weights = this.#weights(data, focus);
+    this.#panels.forEach((panel, index) => {
+      panel.drawFocus(axes, this.#viewport, theme, ratio);
       const pattern = data.patterns[index];
       if (pattern === undefined) return;
       const size = `${pattern.queries} queries by ${pattern.keys} keys`;
@@ -291,19 +291,19 @@ class MatrixPane {
     const more = data.patterns.length > MOST_PANELS;
     const heads = more ? `showing ${MOST_PANELS} of ${data.patterns.length} chosen heads · ` : "";
     setText(
-      this.readout,
+      this.#readout,
       cell === null
         ? `${heads}queries down, keys across · + and − zoom, drag to move`
         : `${cell}: ${numbers.join(", ")}`,
     );
     // Narrow panes cut the line off.
-    this.readout.title = cell === null ? "" : (this.readout.textContent ?? "");
+    this.#readout.title = cell === null ? "" : (this.#readout.textContent ?? "");
   }
 
   /** The weight of the cell in focus in each chosen head, written out; empty without a cell. */
-  private weights(data: LayerData, { query, key }: Focus): string[] {
+  #weights(data: LayerData, { query, key }: Focus): string[] {
     if (query === null || key === null) return [];
-    const exact = this.explorer.exact.peek();
+    const exact = this.#explorer.exact.peek();
     return data.patterns.slice(0, MOST_PANELS).map((pattern) => {
       const { weights, error } = readingOf(data, pattern, query, exact);
       const weight = weights[key] ?? Number.NaN;
@@ -311,16 +311,16 @@ class MatrixPane {
     });
   }
 
-  private describeZoom(data: LayerData, ratio: number): void {
-    const theme = this.explorer.palette.peek();
-    const scale = this.explorer.scale.peek();
-    const pooled = this.panels.flatMap((panel) => panel.current ?? []);
+  #describeZoom(data: LayerData, ratio: number): void {
+    const theme = this.#explorer.palette.peek();
+    const scale = this.#explorer.scale.peek();
+    const pooled = this.#panels.flatMap((panel) => panel.current ?? []);
     const block = Math.max(1, ...pooled.map((one) => one.block));
     const notes: string[] = [];
     if (block > 1) notes.push(`a dot is the largest of ${block} × ${block} cells`);
     const error = Math.max(0, ...data.patterns.map((pattern) => pattern.error));
     if (error > 0) notes.push(`colours within ${formatWeight(error)}`);
-    this.legend.update(
+    this.#legend.update(
       {
         title: "weight",
         scale,
@@ -332,11 +332,11 @@ class MatrixPane {
       theme,
       ratio,
     );
-    const most = this.place === null ? 1 : zoomMax(this.place.frame);
-    this.zoomOut.disabled = this.viewport.zoom <= 1;
-    this.zoomIn.disabled = this.viewport.zoom >= most - 1e-9;
-    setText(this.zoomReset, `${Number(this.viewport.zoom.toFixed(1))}×`);
-    this.root.classList.toggle("ap-zoomed", this.viewport.zoom > 1);
+    const most = this.#place === null ? 1 : zoomMax(this.#place.frame);
+    this.#zoomOut.disabled = this.#viewport.zoom <= 1;
+    this.#zoomIn.disabled = this.#viewport.zoom >= most - 1e-9;
+    setText(this.#zoomReset, `${Number(this.#viewport.zoom.toFixed(1))}×`);
+    this.#root.classList.toggle("ap-zoomed", this.#viewport.zoom > 1);
   }
 }
 

@@ -46,55 +46,56 @@ export class MatrixPanel {
     role: "application",
     "aria-roledescription": "matrix",
   });
-  private readonly swatch = element("span", "ap-swatch");
-  private readonly name = element("span");
-  private readonly overlay = element("canvas", "ap-layer", { "aria-hidden": true });
-  private readonly stage: HTMLElement;
-  private place: PanelPlace | null = null;
-  private pattern: Pattern | null = null;
-  private readonly readings = new Map<number, Reading>();
+  readonly #swatch = element("span", "ap-swatch");
+  readonly #name = element("span");
+  readonly #overlay = element("canvas", "ap-layer", { "aria-hidden": true });
+  readonly #stage: HTMLElement;
+  #place: PanelPlace | null = null;
+  #pattern: Pattern | null = null;
+  readonly #readings = new Map<number, Reading>();
   /** What is on screen. */
   current: Pooled | null = null;
 
-  constructor(
-    private readonly handlers: PanelHandlers,
-    signal: AbortSignal,
-  ) {
-    this.stage = element("div", "ap-stage", {}, this.surface, this.overlay);
-    const caption = element("figcaption", "ap-panel-name", {}, this.swatch, this.name);
-    this.root = element("figure", "ap-panel", {}, caption, this.stage);
-    this.listen(signal);
+  readonly #handlers: PanelHandlers;
+
+  constructor(handlers: PanelHandlers, signal: AbortSignal) {
+    this.#handlers = handlers;
+    this.#stage = element("div", "ap-stage", {}, this.surface, this.#overlay);
+    const caption = element("figcaption", "ap-panel-name", {}, this.#swatch, this.#name);
+    this.root = element("figure", "ap-panel", {}, caption, this.#stage);
+    this.#listen(signal);
   }
 
   /** Takes a pattern and its place; what was read of the same pattern before is kept. */
   show(pattern: Pattern, place: PanelPlace, theme: Palette): void {
-    if (pattern !== this.pattern) {
-      this.readings.clear();
+    if (pattern !== this.#pattern) {
+      this.#readings.clear();
       this.current = null;
     }
-    this.pattern = pattern;
-    this.place = place;
+    this.#pattern = pattern;
+    this.#place = place;
     this.root.style.width = `${place.width}px`;
-    this.stage.style.height = `${place.height}px`;
-    this.swatch.style.background = css(theme.head(pattern.head));
-    setText(this.name, `Head ${pattern.head}`);
+    this.#stage.style.height = `${place.height}px`;
+    this.#swatch.style.background = css(theme.head(pattern.head));
+    setText(this.#name, `Head ${pattern.head}`);
   }
 
   /** The pattern in blocks that are no smaller than a pixel at this zoom: the nearer one looks, the finer. */
-  private readingAt(pattern: Pattern, frame: Frame, viewport: Viewport, ratio: number): Reading {
+  #readingAt(pattern: Pattern, frame: Frame, viewport: Viewport, ratio: number): Reading {
     const block = poolBlock(Math.min(frame.cellWidth, frame.cellHeight) * viewport.zoom, ratio);
-    const known = this.readings.get(block);
+    const known = this.#readings.get(block);
     if (known !== undefined) return known;
-    if (this.readings.size >= KEPT) this.readings.clear();
+    if (this.#readings.size >= KEPT) this.#readings.clear();
     const made = { pooled: poolMax(pattern, block), image: null, scale: null, theme: null };
-    this.readings.set(block, made);
+    this.#readings.set(block, made);
     return made;
   }
 
   draw(data: LayerData, viewport: Viewport, scale: Scale, theme: Palette, ratio: number): void {
-    const { place, pattern } = this;
+    const place = this.#place;
+    const pattern = this.#pattern;
     if (place === null || pattern === null) return;
-    const reading = this.readingAt(pattern, place.frame, viewport, ratio);
+    const reading = this.#readingAt(pattern, place.frame, viewport, ratio);
     this.current = reading.pooled;
     const image = paint(reading, scale, theme);
     const context = prepare(this.surface, place.width, place.height, ratio);
@@ -116,9 +117,9 @@ export class MatrixPanel {
   }
 
   drawFocus(axes: AxesData, viewport: Viewport, theme: Palette, ratio: number): void {
-    const { place } = this;
+    const place = this.#place;
     if (place === null) return;
-    const context = prepare(this.overlay, place.width, place.height, ratio);
+    const context = prepare(this.#overlay, place.width, place.height, ratio);
     if (context === null) return;
     context.translate(place.left, place.top);
     const view = { frame: place.frame, viewport, left: place.left, top: place.top };
@@ -131,11 +132,12 @@ export class MatrixPanel {
     setAttribute(this.surface, "aria-label", text);
   }
 
-  private listen(signal: AbortSignal): void {
-    const { surface, handlers } = this;
+  #listen(signal: AbortSignal): void {
+    const { surface } = this;
+    const handlers = this.#handlers;
     let drag: { x: number; y: number; moved: boolean } | null = null;
     const cell = (event: MouseEvent, viewport: Viewport) => {
-      const { place } = this;
+      const place = this.#place;
       if (place === null) return null;
       return cellAt(viewport, place.frame, event.offsetX - place.left, event.offsetY - place.top);
     };
@@ -185,7 +187,7 @@ export class MatrixPanel {
     surface.addEventListener(
       "wheel",
       (event) => {
-        const { place } = this;
+        const place = this.#place;
         if (!event.ctrlKey || place === null) return;
         event.preventDefault();
         const factor = Math.exp(-Math.max(-60, Math.min(60, event.deltaY)) * 0.01);

@@ -1,5 +1,4 @@
 // The model pane: every head of every layer as a small picture; one of them opens in place.
-import { effect } from "@preact/signals-core";
 import { createPattern } from "../../core/pattern";
 import type { CreatePane, Explorer, ModelThumbnails, Pattern } from "../../core/types";
 import { drawHatchArea } from "../../draw/hatch";
@@ -17,7 +16,7 @@ import {
   spotAt,
   stepTo,
 } from "../../math/overview";
-import { createIds } from "../../ui/dom";
+import { createIds, follow } from "../../ui/dom";
 import { MAX_SEARCH, strongestLinks } from "../../ui/reading";
 import { U8_LEVELS, U8_MASKED, U8_NAN } from "../../wire/schema.gen";
 import { element, onFrame, onResize, setAttribute, setText } from "../kit/dom";
@@ -53,7 +52,6 @@ class ModelPane {
   readonly #card: HeadCard;
   readonly #legend = new Legend();
   readonly #frameTask;
-  readonly #stops: (() => void)[] = [];
   readonly #strips = new Map<number, Strip>();
   #ground: HTMLCanvasElement | null = null;
   #grid: Overview | null = null;
@@ -77,21 +75,21 @@ class ModelPane {
     this.#frameTask = onFrame(() => this.#work(), signal);
     onResize(this.#stage, () => this.#redraw("layout"), signal);
     this.#listen(signal);
-    this.#follow(() => {
+    follow(signal, () => {
       explorer.model.value;
       this.#redraw("pictures", "layout", "place");
     });
-    this.#follow(() => {
+    follow(signal, () => {
       explorer.palette.value;
       explorer.scale.value;
       this.#redraw("pictures");
     });
-    this.#follow(() => {
+    follow(signal, () => {
       explorer.layer.value;
       explorer.heads.value;
       this.#redraw("place");
     });
-    this.#follow(() => {
+    follow(signal, () => {
       explorer.data.value;
       this.#redraw();
     });
@@ -99,13 +97,8 @@ class ModelPane {
 
   destroy(): void {
     this.#abort.abort();
-    for (const stop of this.#stops) stop();
     this.#strips.clear();
     this.#root.remove();
-  }
-
-  #follow(run: () => void): void {
-    this.#stops.push(effect(run));
   }
 
   #redraw(...what: ("layout" | "pictures" | "place")[]): void {

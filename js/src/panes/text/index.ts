@@ -1,5 +1,4 @@
 // The text pane: the prompt as running text, coloured by what the token in focus looks at, or by what looks at it.
-import { effect } from "@preact/signals-core";
 import type { CreatePane, Explorer, LayerData, Palette } from "../../core/types";
 import { nanColour } from "../../draw/heatmap";
 import { css, inkOn, mix, parseColour, type Rgb } from "../../math/colour";
@@ -7,6 +6,7 @@ import { formatWeight } from "../../math/format";
 import { isolate } from "../../math/labels";
 import { toScale } from "../../math/scale";
 import { isMasked } from "../../math/weights";
+import { follow } from "../../ui/dom";
 import type { Selection } from "../../wire/schema.gen";
 import { element, onFrame, onResize, setText } from "../kit/dom";
 import { Legend } from "../kit/legend";
@@ -42,154 +42,150 @@ interface Colours {
 }
 
 class TextPane {
-  private readonly abort = new AbortController();
-  private readonly root = element("div", "ap-text");
-  private readonly readout = element("span", "ap-readout");
-  private readonly scroller = element("div", "ap-scroller");
-  private readonly queryTitle = element("div", "ap-block-title", {}, "queries");
-  private readonly keyTitle = element("div", "ap-block-title", {}, "keys");
-  private readonly queryFlow: TokenFlow;
-  private readonly keyFlow: TokenFlow;
-  private readonly legend = new Legend();
-  private readonly task;
-  private readonly stops: (() => void)[] = [];
-  private colours: Colours | null = null;
+  readonly #abort = new AbortController();
+  readonly #root = element("div", "ap-text");
+  readonly #readout = element("span", "ap-readout");
+  readonly #scroller = element("div", "ap-scroller");
+  readonly #queryTitle = element("div", "ap-block-title", {}, "queries");
+  readonly #keyTitle = element("div", "ap-block-title", {}, "keys");
+  readonly #queryFlow: TokenFlow;
+  readonly #keyFlow: TokenFlow;
+  readonly #legend = new Legend();
+  readonly #task;
+  #colours: Colours | null = null;
   /** Shading without a focus costs a pass over the patterns; it is kept while they stay. */
-  private resting: { data: LayerData; shading: Shading } | null = null;
-  private held: Selection | null = null;
-  private record = "";
+  #resting: { data: LayerData; shading: Shading } | null = null;
+  #held: Selection | null = null;
+  #record = "";
 
-  constructor(
-    host: HTMLElement,
-    private readonly explorer: Explorer,
-  ) {
-    const { signal } = this.abort;
+  readonly #explorer: Explorer;
+
+  constructor(host: HTMLElement, explorer: Explorer) {
+    this.#explorer = explorer;
+    const { signal } = this.#abort;
     const handlers = (side: Side) => ({
-      hover: (index: number | null) => this.hover(side, index),
-      hold: (index: number) => this.hold(side, index),
+      hover: (index: number | null) => this.#hover(side, index),
+      hold: (index: number) => this.#hold(side, index),
     });
-    this.queryFlow = new TokenFlow("Query text", handlers("query"), signal);
-    this.keyFlow = new TokenFlow("Key text", handlers("key"), signal);
-    this.scroller.append(this.queryTitle, this.queryFlow.root, this.keyTitle, this.keyFlow.root);
-    this.root.append(element("div", "ap-toolbar", {}, this.readout), this.scroller, this.legend.root);
-    host.append(this.root);
-    this.task = onFrame(() => this.work(), signal);
-    onResize(this.root, () => this.task.request(), signal);
-    this.stops.push(
-      effect(() => {
-        explorer.data.value;
-        explorer.palette.value;
-        explorer.scale.value;
-        explorer.direction.value;
-        explorer.focus.value;
-        explorer.selection.value;
-        explorer.exact.value;
-        this.task.request();
-      }),
-    );
+    this.#queryFlow = new TokenFlow("Query text", handlers("query"), signal);
+    this.#keyFlow = new TokenFlow("Key text", handlers("key"), signal);
+    this.#scroller.append(this.#queryTitle, this.#queryFlow.root, this.#keyTitle, this.#keyFlow.root);
+    this.#root.append(element("div", "ap-toolbar", {}, this.#readout), this.#scroller, this.#legend.root);
+    host.append(this.#root);
+    this.#task = onFrame(() => this.#work(), signal);
+    onResize(this.#root, () => this.#task.request(), signal);
+    follow(signal, () => {
+      explorer.data.value;
+      explorer.palette.value;
+      explorer.scale.value;
+      explorer.direction.value;
+      explorer.focus.value;
+      explorer.selection.value;
+      explorer.exact.value;
+      this.#task.request();
+    });
   }
 
   destroy(): void {
-    this.abort.abort();
-    for (const stop of this.stops) stop();
-    this.explorer.hover.value = null;
-    this.root.remove();
+    this.#abort.abort();
+    this.#explorer.hover.value = null;
+    this.#root.remove();
   }
 
-  private work(): boolean {
-    const data = this.explorer.data.peek();
+  #work(): boolean {
+    const data = this.#explorer.data.peek();
     if (data === null) return false;
     const self = isSelf(data);
-    if (data.record.record !== this.record) {
-      this.scroller.scrollTop = 0;
-      this.held = null;
+    if (data.record.record !== this.#record) {
+      this.#scroller.scrollTop = 0;
+      this.#held = null;
     }
-    this.record = data.record.record;
-    this.queryFlow.setTokens(data.queryTokens);
-    this.keyTitle.hidden = self;
-    this.queryTitle.hidden = self;
-    this.keyFlow.root.hidden = self;
-    if (!self) this.keyFlow.setTokens(data.keyTokens);
-    const shading = this.shading(data);
-    this.paint(data, shading, self);
-    this.mark(shading, self);
-    this.revealHeld(self);
-    this.write(data, shading);
-    this.root.dataset.drawn = "1";
+    this.#record = data.record.record;
+    this.#queryFlow.setTokens(data.queryTokens);
+    this.#keyTitle.hidden = self;
+    this.#queryTitle.hidden = self;
+    this.#keyFlow.root.hidden = self;
+    if (!self) this.#keyFlow.setTokens(data.keyTokens);
+    const shading = this.#shading(data);
+    this.#paint(data, shading, self);
+    this.#mark(shading, self);
+    this.#revealHeld(self);
+    this.#write(data, shading);
+    this.#root.dataset.drawn = "1";
     return false;
   }
 
-  private shading(data: LayerData): Shading {
-    const { focus, direction, exact } = this.explorer;
+  #shading(data: LayerData): Shading {
+    const { focus, direction, exact } = this.#explorer;
     const { query, key } = focus.peek();
     if (query !== null || key !== null) return shade(data, focus.peek(), direction.peek(), exact.peek());
-    if (this.resting?.data !== data) {
-      this.resting = { data, shading: shade(data, focus.peek(), direction.peek(), []) };
+    if (this.#resting?.data !== data) {
+      this.#resting = { data, shading: shade(data, focus.peek(), direction.peek(), []) };
     }
-    return this.resting.shading;
+    return this.#resting.shading;
   }
 
-  private paint(data: LayerData, shading: Shading, self: boolean): void {
-    const scale = this.explorer.scale.peek();
-    const { table } = this.coloursFor(data);
+  #paint(data: LayerData, shading: Shading, self: boolean): void {
+    const scale = this.#explorer.scale.peek();
+    const { table } = this.#coloursFor(data);
     const position = (value: number) => toScale(value, scale);
     const coloured = (index: number) => shadeCode(shading.values[index] ?? Number.NaN, position);
     const plain = () => PLAIN_CODE;
-    if (self) this.queryFlow.paint(coloured, table);
+    if (self) this.#queryFlow.paint(coloured, table);
     else {
-      this.queryFlow.paint(shading.side === "query" ? coloured : plain, table);
-      this.keyFlow.paint(shading.side === "key" ? coloured : plain, table);
+      this.#queryFlow.paint(shading.side === "query" ? coloured : plain, table);
+      this.#keyFlow.paint(shading.side === "key" ? coloured : plain, table);
     }
   }
 
-  private mark(shading: Shading, self: boolean): void {
+  #mark(shading: Shading, self: boolean): void {
     const { subject } = shading;
-    const focus = this.explorer.focus.peek();
-    const { locked, query, key } = this.explorer.selection.peek();
+    const focus = this.#explorer.focus.peek();
+    const { locked, query, key } = this.#explorer.selection.peek();
     const cell = focus.query !== null && focus.key !== null;
     if (self) {
       const other = !cell || subject === null ? null : subject.side === "query" ? focus.key : focus.query;
       const held = !locked ? null : subject?.side === "key" ? (key ?? query) : (query ?? key);
-      this.queryFlow.mark(subject?.index ?? null, other, held);
+      this.#queryFlow.mark(subject?.index ?? null, other, held);
       return;
     }
     const on = (side: Side) => (subject?.side === side ? subject.index : null);
     const beside = (side: Side) => (cell && subject !== null && subject.side !== side ? focus[side] : null);
-    this.queryFlow.mark(on("query"), beside("query"), locked ? query : null);
-    this.keyFlow.mark(on("key"), beside("key"), locked ? key : null);
+    this.#queryFlow.mark(on("query"), beside("query"), locked ? query : null);
+    this.#keyFlow.mark(on("key"), beside("key"), locked ? key : null);
   }
 
   /** What is held may have been set from elsewhere, out of sight. */
-  private revealHeld(self: boolean): void {
-    const held = this.explorer.selection.peek();
-    const before = this.held;
-    this.held = held;
+  #revealHeld(self: boolean): void {
+    const held = this.#explorer.selection.peek();
+    const before = this.#held;
+    this.#held = held;
     if (!held.locked || (held.query === before?.query && held.key === before.key)) return;
     const index = held.query ?? held.key;
-    const flow = self || held.query !== null ? this.queryFlow : this.keyFlow;
-    if (index !== null) flow.reveal(index, this.scroller);
+    const flow = self || held.query !== null ? this.#queryFlow : this.#keyFlow;
+    if (index !== null) flow.reveal(index, this.#scroller);
   }
 
-  private write(data: LayerData, shading: Shading): void {
+  #write(data: LayerData, shading: Shading): void {
     const self = isSelf(data);
     const top = strongest(shading, TOP);
     const tokens = shading.side === "query" ? data.queryTokens : data.keyTokens;
     const none = new Map<number, string>();
     const numbers = roomy(top, tokens.label);
-    this.queryFlow.label(self || shading.side === "query" ? numbers : none);
-    if (!self) this.keyFlow.label(shading.side === "key" ? numbers : none);
+    this.#queryFlow.label(self || shading.side === "query" ? numbers : none);
+    if (!self) this.#keyFlow.label(shading.side === "key" ? numbers : none);
     const words = [...top]
       .map(([index, number]) => `${isolate(labelOf(tokens, index))} ${number}`)
       .join(", ");
-    setText(this.readout, words === "" ? shading.title : `${shading.title}: ${words}`);
-    this.readout.title = this.readout.textContent ?? "";
-    const colours = this.coloursFor(data);
+    setText(this.#readout, words === "" ? shading.title : `${shading.title}: ${words}`);
+    this.#readout.title = this.#readout.textContent ?? "";
+    const colours = this.#coloursFor(data);
     const notes = [shading.note];
     if (shading.error > 0) notes.push(`colours within ${formatWeight(shading.error)}`);
-    this.legend.update(
+    this.#legend.update(
       {
         title: headsName(data),
-        scale: this.explorer.scale.peek(),
+        scale: this.#explorer.scale.peek(),
         colour: colours.at,
         masked: shading.values.some((value) => isMasked(value)),
         nan: shading.values.some((value) => Number.isNaN(value)),
@@ -201,10 +197,10 @@ class TextPane {
   }
 
   /** One head keeps its colour; a mean over several gets the ramp, so that it is not taken for one of them. */
-  private coloursFor(data: LayerData): Colours {
-    const palette = this.explorer.palette.peek();
+  #coloursFor(data: LayerData): Colours {
+    const palette = this.#explorer.palette.peek();
     const head = data.patterns.length === 1 ? (data.patterns[0]?.head ?? null) : null;
-    const { colours } = this;
+    const colours = this.#colours;
     if (colours !== null && colours.palette === palette && colours.head === head) return colours;
     const paper = parseColour(palette.bg) ?? (palette.dark ? [0, 0, 0] : [255, 255, 255]);
     // The ramp has its own lightness; only its weak end is led back to the page.
@@ -218,25 +214,25 @@ class TextPane {
     const nan = nanColour(palette);
     table[NAN_CODE] = { background: css(nan), ink: css(inkOn(nan)) };
     const made = { palette, head, at, table };
-    this.colours = made;
+    this.#colours = made;
     return made;
   }
 
   /** In self-attention a token stands for itself in the role that the direction asks for. */
-  private cell(side: Side, index: number): { query: number | null; key: number | null } {
-    const data = this.explorer.data.peek();
+  #cell(side: Side, index: number): { query: number | null; key: number | null } {
+    const data = this.#explorer.data.peek();
     const self = data !== null && isSelf(data);
-    const role = self ? (this.explorer.direction.peek() === "from" ? "query" : "key") : side;
+    const role = self ? (this.#explorer.direction.peek() === "from" ? "query" : "key") : side;
     return role === "query" ? { query: index, key: null } : { query: null, key: index };
   }
 
-  private hover(side: Side, index: number | null): void {
-    this.explorer.hover.value = index === null ? null : this.cell(side, index);
+  #hover(side: Side, index: number | null): void {
+    this.#explorer.hover.value = index === null ? null : this.#cell(side, index);
   }
 
-  private hold(side: Side, index: number): void {
-    const { query, key, locked } = this.explorer.selection.peek();
-    const cell = this.cell(side, index);
-    this.explorer.hold(locked && query === cell.query && key === cell.key ? null : cell);
+  #hold(side: Side, index: number): void {
+    const { query, key, locked } = this.#explorer.selection.peek();
+    const cell = this.#cell(side, index);
+    this.#explorer.hold(locked && query === cell.query && key === cell.key ? null : cell);
   }
 }
