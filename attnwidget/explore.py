@@ -17,6 +17,7 @@ VIEW_OPTIONS = frozenset(State.__annotations__) - {
     "record_id",
     "status",
     "can_run",
+    "detectors",
 } | {"layout"}
 """Keyword arguments that set the explorer's traits; the others go to the model's `from_pretrained`."""
 

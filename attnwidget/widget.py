@@ -12,7 +12,7 @@ from typing import Any, cast, get_args
 import anywidget
 import traitlets as t
 
-from attnwidget.errors import InputError, MissingDependencyError
+from attnwidget.errors import InputError, MissingDependencyError, NotRecordedError
 from attnwidget.export import Look, describe, picture
 from attnwidget.record import AttentionRecord
 from attnwidget.service import Service, state
@@ -20,14 +20,17 @@ from attnwidget.service.answers import opening
 from attnwidget.service.service import IDLE, Runner
 from attnwidget.wire.schema import (
     PROTOCOL,
+    Combine,
     Direction,
     HeadNote,
+    Order,
     Scale,
     SiteKind,
     State,
     Status,
     Theme,
     View,
+    Weighting,
 )
 
 
@@ -42,8 +45,8 @@ def _built(name: str) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-class _Held(t.Dict):
-    """A selection, where None stands for nothing."""
+class _Whole(t.Dict):
+    """A dictionary whose missing entries have defaults: None stands for all of them."""
 
     def validate(self, obj: Any, value: Any) -> Any:
         return super().validate(obj, {} if value is None else value)
@@ -101,10 +104,19 @@ class AttentionExplorer(anywidget.AnyWidget):
     site = _set(t.Enum(get_args(SiteKind), "decoder"), "The kind of attention.")
     layer = _set(t.Int(), "0-based layer number, as in the model.")
     heads = _set(t.List(t.Int()), "0-based head numbers, ascending; may be empty.")
-    selection = _set(_Held(default_value={**state.NOTHING_HELD}), "What is held; None lets go.")
+    selection = _set(_Whole(default_value={**state.NOTHING_HELD}), "What is held; None lets go.")
     direction = _set(t.Enum(get_args(Direction), "from"), "Text view: looks at, or is looked at by.")
     threshold = _set(t.Float(0.02, min=0.0, max=1.0), "Head view hides weights below it.")
     scale = _set(t.Enum(get_args(Scale), "sqrt"), "Colour scale of weights.")
+    filters = _set(_Whole(default_value={**state.ALL_SHOWN}), "What of the patterns is drawn.")
+    combine = _set(t.Enum(get_args(Combine), "each"), "Chosen heads one by one, or their mean or maximum.")
+    words = _set(t.Bool(False), "Merge sub-words into words.")
+    weighting = _set(t.Enum(get_args(Weighting), "weights"), "Weights, or weights times value norms.")
+    metric = _set(t.Unicode("entropy"), "The metric that colours the metrics map and sorts the model view.")
+    detectors = _told(t.List(t.Unicode()), "Names of the detectors that were added.")
+    order = _set(t.Enum(get_args(Order), "layer"), "Model view: by layer, or by the metric.")
+    cut = _set(t.Float(None, allow_none=True), "Model view fades heads whose metric is below it.")
+    pinned = _set(t.List(), "Heads put aside to compare: (layer, head) pairs, or site, layer and head.")
     theme = _set(t.Enum(get_args(Theme), "auto"), "auto follows the host.")
     height = _set(t.Int(470, min=200, max=4000), "Height of the view in CSS pixels.")
 
@@ -129,7 +141,7 @@ class AttentionExplorer(anywidget.AnyWidget):
         site, layer, heads = opening(record, traits.get("site"), traits.get("layer"))
         shown = {"site": site, "layer": layer, "heads": heads, "prompt": record.prompt}
         super().__init__(**shown | {"context": record.context or ""} | traits)
-        self.set_trait("record_id", record.id)
+        self.set_trait("record_id", self._service_shown.id)
         self.set_trait("can_run", runner is not None)
         self.on_msg(lambda _, content, buffers: self._service.handle(content, self.send))
 
@@ -137,6 +149,11 @@ class AttentionExplorer(anywidget.AnyWidget):
     def record(self) -> AttentionRecord:
         """The record on screen: that of the last prompt that ran."""
         return cast(AttentionRecord, self._service.record)
+
+    @property
+    def _service_shown(self) -> AttentionRecord:
+        """The record as it is read: by tokens or words, weights or norms."""
+        return cast(AttentionRecord, self._service.shown)
 
     @property
     def runner(self) -> Runner | None:
@@ -158,7 +175,7 @@ class AttentionExplorer(anywidget.AnyWidget):
         self._service.cancel()
 
     def __repr__(self) -> str:
-        return describe(self.record, self._look())
+        return describe(self._shown, self._look())
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundle = super()._repr_mimebundle_(**kwargs)
@@ -167,7 +184,7 @@ class AttentionExplorer(anywidget.AnyWidget):
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         data = {**data, "text/plain": repr(self)}
         try:
-            png, size = picture(self.record, self._look())
+            png, size = picture(self._shown, self._look())
         except Exception as error:
             warnings.warn(f"attnwidget could not draw the still picture: {error}", stacklevel=2)
             return data, metadata
@@ -189,18 +206,24 @@ class AttentionExplorer(anywidget.AnyWidget):
         )
 
     def _show(self, record: AttentionRecord) -> None:
+        shown, before = self._service_shown, self._shown
         with self.hold_sync(), self.hold_trait_notifications():
             self.prompt, self.context = record.prompt, record.context or ""
             site = self.site if self.site in record.kinds else record.kinds[0]
             self.site = site
-            self.selection = state.kept_selection(self._shown, record, site, self.selection)
-            self._shown = record
-            self.set_trait("record_id", record.id)
+            if before.id.split(".")[0] == shown.id.split(".")[0]:
+                held = state.moved_selection(before, shown, record, site, self.selection)
+            else:
+                held = state.kept_selection(before, shown, site, self.selection)
+            self._shown = shown
+            self.selection = held
+            self.weighting = self._service.weighting
+            self.set_trait("record_id", shown.id)
 
     def _tell(self, status: Status) -> None:
         self.set_trait("status", status)
 
-    @t.validate("layer", "heads", "selection")
+    @t.validate("layer", "heads", "selection", "filters", "pinned", "metric")
     def _fits(self, proposal: Any) -> Any:
         value, site = proposal.value, self.site
         try:
@@ -209,8 +232,14 @@ class AttentionExplorer(anywidget.AnyWidget):
                     return state.check_layer(self.record, site, value)
                 case "heads":
                     return state.check_heads(self.record, site, self.layer, value)
+                case "filters":
+                    return state.check_filters(value)
+                case "pinned":
+                    return state.check_pinned(value, site)
+                case "metric":
+                    return self._service.registry[value].name
                 case _:
-                    return state.check_selection(self.record, site, value)
+                    return state.check_selection(self._shown, site, value)
         except InputError as error:
             raise StateError(error.what, error.todo) from None
 
@@ -218,7 +247,17 @@ class AttentionExplorer(anywidget.AnyWidget):
     def _follow(self, change: Any) -> None:
         self.layer = state.nearest_layer(self.record, self.site, self.layer)
         self.heads = state.kept_heads(self.record, self.site, self.layer, self.heads)
-        self.selection = state.check_selection(self.record, self.site, self.selection)
+        self.selection = state.check_selection(self._shown, self.site, self.selection)
+
+    @t.observe("words", "weighting")
+    def _read_otherwise(self, change: Any) -> None:
+        if (self.words, self.weighting) == (self._shown.words, self._shown.weighting):
+            return
+        try:
+            self._service.read_as(words=self.words, weighting=self.weighting)
+        except NotRecordedError as error:
+            self.weighting = "weights"
+            raise StateError(error.what, error.todo) from None
 
     @t.observe("prompt", "context")
     def _prompt_was_set(self, change: Any) -> None:

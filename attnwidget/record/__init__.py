@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attnwidget.record.record import AttentionRecord, ModelInfo, Predictions, Stream
+from attnwidget.record.record import AttentionRecord, ModelInfo, Predictions, Stream, streams_of
 from attnwidget.record.sites import DenseSite, Kind, Pick, Route, Site
 from attnwidget.record.tokens import Token, text_tokens
 from attnwidget.record.visibility import Visibility
@@ -19,5 +19,6 @@ __all__ = [
     "Stream",
     "Token",
     "Visibility",
+    "streams_of",
     "text_tokens",
 ]

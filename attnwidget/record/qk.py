@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attnwidget.record.sites import ALL, Floats, Pick, Site
+from attnwidget.record.sites import ALL, Floats, Pick, ScoreTerms, Site
 
 # Elements of one block of scores: larger ones fall out of the cache, smaller ones spend their time in calls.
 BLOCK_ELEMENTS = 1 << 19
@@ -48,8 +48,9 @@ class QKSite(Site):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of queries and keys."""
-        return self.q.nbytes + self.k.nbytes
+        """Bytes of queries and keys, and of the norms of values."""
+        norms = 0 if self.value_norms is None else self.value_norms.nbytes
+        return self.q.nbytes + self.k.nbytes + norms
 
     @property
     def shared(self) -> tuple[tuple[int, int], ...]:
@@ -91,8 +92,24 @@ class QKSite(Site):
         """Return queries and keys of a head: float32 [queries, d] and [keys, d]."""
         (chosen,) = self.pick_heads(head)
         q, k = self.q[chosen], self.k[chosen // (self.heads // self.kv_heads)]
-        # .numpy() shares memory with the cache when nothing had to be converted: hand out a copy.
-        return q.to("cpu", torch.float32, copy=True).numpy(), k.to("cpu", torch.float32, copy=True).numpy()
+        return _float_copy(q), _float_copy(k)
+
+    def terms(self, head: int, query: int) -> ScoreTerms:
+        """Return what the scores of one row are made of."""
+        (chosen,), (row,) = self.pick_heads(head), self.pick_queries(query)
+        k = self.k[chosen // (self.heads // self.kv_heads)]
+        bias = None
+        if self.bias is not None:
+            picked = _rows_of(self.bias, np.array([chosen]), np.array([row]), 0, self.keys)
+            bias = _float_copy(picked.reshape(-1).expand(self.keys))
+        return ScoreTerms(
+            q=_float_copy(self.q[chosen, row]),
+            k=_float_copy(k),
+            scaling=1.0 if self.scaling is None else self.scaling,
+            softcap=self.softcap,
+            bias=bias,
+            sink_score=None if self.sink_scores is None else float(self.sink_scores[chosen]),
+        )
 
     def score_block(
         self, heads: NDArray[np.intp], rows: NDArray[np.intp], first: int = 0, last: int | None = None
@@ -184,6 +201,12 @@ class QKSite(Site):
                 continue
             for start in range(0, len(heads), many):
                 yield slice(start, min(len(heads), start + many)), r, first, last
+
+
+def _float_copy(values: Tensor) -> Floats:
+    # .numpy() shares memory with the cache when nothing had to be converted: hand out a copy.
+    copy: Floats = values.to("cpu", torch.float32, copy=True).numpy()
+    return copy
 
 
 def _rows_of(bias: Tensor, heads: NDArray[np.intp], rows: NDArray[np.intp], first: int, last: int) -> Tensor:

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attnwidget.errors import InputError, NoAttentionError, ShapeError
+from attnwidget.errors import InputError, NoAttentionError, NotRecordedError, ShapeError
 from attnwidget.record.given import sites_from_attentions
+from attnwidget.record.norms import norm_site
 from attnwidget.record.sites import ALL, Floats, Kind, Pick, Site
 from attnwidget.record.tokens import Token, text_tokens
+from attnwidget.record.words import merged_site, word_starts, word_tokens
 
 Stream: TypeAlias = Literal["encoder", "decoder"]
+
+Weighting: TypeAlias = Literal["weights", "norms"]
+
+_MERGED = (
+    "Words: weights are summed over the keys of a word and averaged over its queries (Clark et al. 2019)."
+)
+_WEIGHED = (
+    "Norm-weighted: weight times the norm of the value through the output projection, as a share of its row "
+    "(Kobayashi et al. 2020)."
+)
 
 KINDS: tuple[Kind, ...] = ("encoder", "decoder", "cross")
 
@@ -65,6 +77,13 @@ class Predictions:
     labels: tuple[tuple[str, ...], ...]
 
 
+def streams_of(kind: Kind) -> tuple[Stream, Stream]:
+    """Return the streams on the query and key axes of a kind of site."""
+    if kind == "cross":
+        return "decoder", "encoder"
+    return kind, kind
+
+
 def _new_id() -> str:
     return uuid.uuid4().hex[:12]
 
@@ -90,6 +109,10 @@ class AttentionRecord:
         Whether the run was eager, so that weights equal what `output_attentions` returns.
     notes : tuple of str
         What a reader of the numbers should know.
+    words : bool
+        Whether its tokens are words that were merged from tokens.
+    weighting : {"weights", "norms"}
+        What its numbers are; see `norm_weighted`.
     id : str
         Made up unless given.
 
@@ -109,6 +132,8 @@ class AttentionRecord:
     predictions: Predictions | None = None
     exact: bool = False
     notes: tuple[str, ...] = ()
+    words: bool = False
+    weighting: Weighting = "weights"
     id: str = field(default_factory=_new_id)
 
     def __post_init__(self) -> None:
@@ -156,12 +181,12 @@ class AttentionRecord:
     def query_tokens(self, kind: Kind | None = None) -> tuple[Token, ...]:
         """Tokens that ask: the decoder's for cross-attention."""
         kind = self._kind(kind)
-        return self._stream("encoder" if kind == "encoder" else "decoder")
+        return self._stream(streams_of(kind)[0])
 
     def key_tokens(self, kind: Kind | None = None) -> tuple[Token, ...]:
         """Tokens that are looked at: the encoder's for cross-attention."""
         kind = self._kind(kind)
-        return self._stream("decoder" if kind == "decoder" else "encoder")
+        return self._stream(streams_of(kind)[1])
 
     def layers(self, kind: Kind | None = None) -> tuple[int, ...]:
         """Layer numbers that have attention of a kind, ascending."""
@@ -244,6 +269,103 @@ class AttentionRecord:
         for place, one in enumerate(found):
             out[place, : one.heads] = one.weights(queries=int(query))[:, 0]
         return out
+
+    # ------------------------------------------------------------------ other ways to read it
+
+    @property
+    def can_merge(self) -> bool:
+        """Whether some word has several tokens, so that `merge_words` changes something."""
+        return not self.words and any(len(word_starts(each)) < len(each) for each in self.streams.values())
+
+    @property
+    def can_weigh(self) -> bool:
+        """Whether `norm_weighted` is possible: the norms of the values are known at every site."""
+        return self.weighting == "weights" and all(site.value_norms is not None for site in self.sites)
+
+    def merge_words(self) -> AttentionRecord:
+        """Return this record read word by word.
+
+        Weights are summed over the keys of a word and averaged over its queries (Clark et al. 2019, section
+        4.1); rows keep their sum. Special tokens stay apart. Scores, queries and keys exist for tokens only.
+
+        Returns
+        -------
+        AttentionRecord
+            With words in place of tokens.
+
+        Examples
+        --------
+        >>> import attnwidget as aw
+        >>> weights = [[[[1, 0, 0], [0.5, 0.5, 0], [0.2, 0.2, 0.6]]]]
+        >>> record = aw.AttentionRecord.from_attentions(weights, ["The", " cat", "s"]).merge_words()
+        >>> [token.label for token in record.tokens]
+        ['The', 'cats']
+        >>> record.weights(layer=0, head=0).round(2).tolist()
+        [[1.0, 0.0], [0.3499999940395355, 0.6499999761581421]]
+        """
+        if self.words:
+            return self
+        starts = {stream: word_starts(tokens) for stream, tokens in self.streams.items()}
+        sites = tuple(
+            merged_site(site, starts[query_stream], starts[key_stream])
+            for site in self.sites
+            for query_stream, key_stream in [streams_of(site.kind)]
+        )
+        merged = {stream: word_tokens(tokens, starts[stream]) for stream, tokens in self.streams.items()}
+        predictions = self.predictions
+        if predictions is not None:
+            stream: Stream = "decoder" if "decoder" in starts else "encoder"
+            last = np.append(starts[stream][1:], len(self.streams[stream])) - 1
+            predictions = Predictions(
+                predictions.ids[last],
+                predictions.probs[last],
+                tuple(predictions.labels[place] for place in last),
+            )
+        return replace(
+            self,
+            streams=merged,
+            sites=sites,
+            predictions=predictions,
+            words=True,
+            notes=(*self.notes, _MERGED),
+            id=f"{self.id}.words",
+        )
+
+    def norm_weighted(self) -> AttentionRecord:
+        """Return this record with weights times the norm of what each key's value adds.
+
+        Kobayashi et al. 2020: the weight of a key times the norm of its value vector through the head's part
+        of the output projection. Each row is divided by its sum.
+
+        Returns
+        -------
+        AttentionRecord
+
+        Raises
+        ------
+        NotRecordedError
+            Where values were not seen (given weights, softmax route, projections that are not known).
+
+        Examples
+        --------
+        >>> import attnwidget as aw
+        >>> record = aw.ModelRunner().run("The cat sat.").norm_weighted()
+        >>> bool(abs(record.weights(layer=0, head=0).sum(-1) - 1).max() < 1e-5)
+        True
+        """
+        if self.weighting == "norms":
+            return self
+        if not self.can_weigh:
+            raise NotRecordedError(
+                "The norms of the values were not recorded in this run.",
+                "Use a model whose attention is captured with its values, token by token.",
+            )
+        sites = tuple(
+            norm_site(site, site.value_norms) for site in self.sites if site.value_norms is not None
+        )
+        return replace(
+            self, sites=sites, weighting="norms", notes=(*self.notes, _WEIGHED), id=f"{self.id}.norms"
+        )
 
     # ------------------------------------------------------------------ making one
 

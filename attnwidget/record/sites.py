@@ -21,6 +21,34 @@ Floats: TypeAlias = NDArray[np.float32]
 ALL = slice(None)
 
 
+@dataclass(frozen=True, eq=False)
+class ScoreTerms:
+    """What the scores of one query are made of: cap(q · k x scaling) + bias.
+
+    Parameters
+    ----------
+    q : float32 array [d]
+        The query, after rotation where the model rotates.
+    k : float32 array [keys, d]
+        The keys, likewise.
+    scaling : float
+        1 / sqrt(d) in most models.
+    softcap : float or None
+        cap(x) is softcap x tanh(x / softcap), or x where there is none.
+    bias : float32 array [keys] or None
+        Position bias, added after the cap.
+    sink_score : float or None
+        Score of the learned sink, which takes part in the softmax.
+    """
+
+    q: Floats
+    k: Floats
+    scaling: float
+    softcap: float | None = None
+    bias: Floats | None = None
+    sink_score: float | None = None
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Site(ABC):
     """One attention module's call, for one prompt, with padding cut out.
@@ -52,6 +80,12 @@ class Site(ABC):
         Factor on q·k; None where unknown.
     has_sinks : bool
         Whether a learned sink takes part of each row's mass, so that rows sum to less than 1.
+    rotary : bool
+        Whether queries and keys are after rotation by position (RoPE), as seen in the run; layers of one
+        model can differ. False where there are none.
+    value_norms : float32 array [heads, keys] or None
+        Norm of each key's value vector through its head's part of the output projection, bias left out
+        (Kobayashi et al. 2020); None where no one projection reads the output as it is.
     """
 
     kind: Kind
@@ -67,6 +101,8 @@ class Site(ABC):
     softcap: float | None = None
     scaling: float | None = None
     has_sinks: bool = False
+    rotary: bool = False
+    value_norms: Floats | None = None
 
     @property
     def causal(self) -> bool:
@@ -149,6 +185,16 @@ class Site(ABC):
         """
         raise self._only_weights("queries and keys")
 
+    def terms(self, head: int, query: int) -> ScoreTerms:
+        """Return what the scores of one row are made of.
+
+        Raises
+        ------
+        NotRecordedError
+            Where only weights are known.
+        """
+        raise self._only_weights("queries and keys")
+
     def sink(self, heads: Pick = ALL, queries: Pick = ALL) -> Floats:
         """Mass that goes to the learned sink.
 
@@ -201,8 +247,8 @@ class DenseSite(Site):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the weights."""
-        return self.values.nbytes + (0 if self.sinks is None else self.sinks.nbytes)
+        """Bytes of the weights, and of the norms of values."""
+        return sum(array.nbytes for array in (self.values, self.sinks, self.value_norms) if array is not None)
 
     def weights(self, heads: Pick = ALL, queries: Pick = ALL) -> Floats:
         """Weights as recorded: float32 [heads, queries, keys]."""

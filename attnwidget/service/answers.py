@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from attnwidget.errors import InputError, NotRecordedError
 from attnwidget.metrics.interest import content_score
 from attnwidget.metrics.thumbnails import block_max, block_size
-from attnwidget.record import AttentionRecord, Site, Token
+from attnwidget.record import AttentionRecord, Site, Token, streams_of
 from attnwidget.wire.arrays import Buffers
 from attnwidget.wire.patterns import COMPAND_ERROR, compand, mark
 from attnwidget.wire.schema import (
@@ -26,7 +26,6 @@ from attnwidget.wire.schema import (
     RowMeta,
     SiteInfo,
     SiteKind,
-    StreamKind,
     Tokens,
 )
 
@@ -67,13 +66,6 @@ def describe_tokens(tokens: Sequence[Token]) -> Tokens:
     }
 
 
-def streams_of(kind: SiteKind) -> tuple[StreamKind, StreamKind]:
-    """Return the streams on the query and key axes of a kind of site."""
-    if kind == "cross":
-        return "decoder", "encoder"
-    return kind, kind
-
-
 def describe_site(site: Site) -> LayerInfo:
     """Return what the front end is told about one attention site."""
     return {
@@ -85,6 +77,7 @@ def describe_site(site: Site) -> LayerInfo:
         "route": site.route,
         "scores": site.has_scores,
         "sinks": site.has_sinks,
+        "rotary": site.rotary,
         "fidelity": site.fidelity,
     }
 
@@ -113,6 +106,10 @@ def describe(record: AttentionRecord, head_notes: Iterable[HeadNote]) -> OpenMet
         "notes": list(record.notes),
         "head_notes": list(head_notes),
         "predictions": record.predictions is not None,
+        "words": record.words,
+        "weighting": record.weighting,
+        "can_merge": record.can_merge,
+        "can_weigh": record.can_weigh,
     }
 
 

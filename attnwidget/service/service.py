@@ -6,9 +6,10 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from attnwidget.errors import CancelledError, NotRecordedError
+from attnwidget.metrics.registry import Registry, standard
 from attnwidget.record import AttentionRecord
 from attnwidget.service.answers import (
     answer_layer,
@@ -17,9 +18,11 @@ from attnwidget.service.answers import (
     answer_row,
     describe,
 )
+from attnwidget.service.heads import answer_metrics
+from attnwidget.service.neuron import answer_neuron
 from attnwidget.wire.arrays import Buffers
 from attnwidget.wire.messages import Buffer, check_request, error_info, messages, reply_error, reply_ok
-from attnwidget.wire.schema import HeadNote, Request, Status
+from attnwidget.wire.schema import HeadNote, Request, Status, Weighting
 
 PROGRESS_SECONDS = 0.1
 """Progress is told at most this often."""
@@ -78,11 +81,21 @@ class Service:
         on_status: Callable[[Status], None] = lambda status: None,
     ) -> None:
         self.record = record
+        self.shown = record
+        self._words = False
+        self._weighting: Weighting = "weights"
         self.runner = runner
         self.head_notes = tuple(head_notes)
+        self.registry: Registry = standard()
+        self.own: frozenset[str] = frozenset()
         self._on_record, self._on_status = on_record, on_status
         self._lock = threading.RLock()
         self._current: _Run | None = None
+
+    @property
+    def weighting(self) -> Weighting:
+        """What the numbers on screen are; a record without norms is shown by its weights."""
+        return self._weighting
 
     def handle(self, content: object, send: Send) -> None:
         """Answer one message; every request gets exactly one reply, also when it fails.
@@ -123,6 +136,20 @@ class Service:
         """Run a prompt on a thread of its own; what goes wrong is told by the status alone."""
         self._spawn(_Run(), prompt, context, lambda content, buffers: None)
 
+    def read_as(self, *, words: bool, weighting: Weighting) -> None:
+        """Show the current record word by word, or by norms; see `AttentionRecord`.
+
+        Raises
+        ------
+        NotRecordedError
+            If the record does not know the norms of its values.
+        """
+        with self._lock:
+            shown = None if self.record is None else _read(self.record, words, weighting)
+            self._words, self._weighting, self.shown = words, weighting, shown
+            if self.record is not None:
+                self._on_record(self.record)
+
     def cancel(self, run: str | None = None) -> None:
         """Cancel the run under way, or only if it is `run`."""
         with self._lock:
@@ -144,16 +171,30 @@ class Service:
                 return answer_model(record, args["site"])
             case "row":
                 return answer_row(record, args["site"], args["layer"], args["heads"], args["query"])
+            case "metrics":
+                return answer_metrics(record, args["site"], self.registry, self.own)
+            case "neuron":
+                return answer_neuron(
+                    self._tokenwise(record), args["site"], args["layer"], args["head"], args["query"]
+                )
             case _:
                 return answer_predictions(record)
 
     def _record(self, record_id: str) -> AttentionRecord:
-        record = self.record
+        record = self.shown
         if record is None:
             raise NotRecordedError("Nothing has run yet.", "Type a prompt and press Run.")
         if record_id not in ("", record.id):
             raise NotRecordedError("This view asks about an earlier prompt.", "It will follow by itself.")
         return record
+
+    def _tokenwise(self, shown: AttentionRecord) -> AttentionRecord:
+        """Return the record with scores behind the one that is shown."""
+        if shown.words:
+            raise NotRecordedError(
+                "Merged words have no queries and keys of their own.", "Turn off Words to see the tokens'."
+            )
+        return cast(AttentionRecord, self.record)
 
     def _spawn(self, run: _Run, prompt: Any, context: str | None, send: Send) -> None:
         def work() -> None:
@@ -195,6 +236,9 @@ class Service:
                 if self._current is not run:
                     raise CancelledError("A newer prompt took over.", "Nothing to do.")
                 self.record = record
+                if not record.can_weigh:
+                    self._weighting = "weights"
+                self.shown = _read(record, self._words, self._weighting)
                 self._on_record(record)
         except (CancelledError, KeyboardInterrupt):
             self._tell(run, message="cancelled")
@@ -222,6 +266,11 @@ class _Run:
     def __init__(self, run_id: str | None = None) -> None:
         self.id = run_id or uuid.uuid4().hex
         self.cancelled = threading.Event()
+
+
+def _read(record: AttentionRecord, words: bool, weighting: Weighting) -> AttentionRecord:
+    record = record.norm_weighted() if weighting == "norms" else record
+    return record.merge_words() if words else record
 
 
 def _reply(send: Send, request_id: str, meta: Any, buffers: Buffers) -> None:

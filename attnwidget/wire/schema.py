@@ -32,12 +32,16 @@ U8_MASKED = 255
 
 SiteKind: TypeAlias = Literal["encoder", "decoder", "cross"]
 StreamKind: TypeAlias = Literal["encoder", "decoder"]
-View: TypeAlias = Literal["head", "model", "matrix", "text"]
+View: TypeAlias = Literal["head", "model", "neuron", "matrix", "text", "metrics"]
 Theme: TypeAlias = Literal["auto", "light", "dark"]
 Scale: TypeAlias = Literal["linear", "sqrt", "log"]
 Direction: TypeAlias = Literal["from", "to"]
 Phase: TypeAlias = Literal["idle", "running", "failed", "closed"]
 Route: TypeAlias = Literal["interface", "functional", "softmax", "given"]
+Pair: TypeAlias = Literal["all", "aa", "ab", "ba", "bb"]
+Combine: TypeAlias = Literal["each", "mean", "max"]
+Weighting: TypeAlias = Literal["weights", "norms"]
+Order: TypeAlias = Literal["layer", "metric"]
 DType: TypeAlias = Literal["u1", "i4", "f4"]
 
 
@@ -50,11 +54,38 @@ class ArraySpec(TypedDict):
 
 
 class Selection(TypedDict):
-    """What the user holds: a query token, a key token or both; `locked` is false when nothing is held."""
+    """What the user holds: a query token, a key token or both; `locked` is false when nothing is held.
+
+    The kernel adds the labels of the tokens at these positions.
+    """
 
     query: int | None
     key: int | None
     locked: bool
+    query_token: NotRequired[str | None]
+    key_token: NotRequired[str | None]
+
+
+class Filters(TypedDict):
+    """What of the patterns is drawn; what is left out is left out, nothing is renormalised.
+
+    `pair` keeps the weights from one segment to another (a: first text, b: second). `special` false hides
+    special tokens, on both axes. `top` keeps the strongest weights of each query; 0 keeps all. `heads` are
+    the heads on offer; null offers all.
+    """
+
+    pair: Pair
+    special: bool
+    top: int
+    heads: list[int] | None
+
+
+class HeadRef(TypedDict):
+    """One head of one attention site."""
+
+    site: SiteKind
+    layer: int
+    head: int
 
 
 class ErrorInfo(TypedDict):
@@ -92,6 +123,15 @@ class State(TypedDict):
     direction: Direction
     threshold: float
     scale: Scale
+    filters: Filters
+    combine: Combine
+    words: bool
+    weighting: Weighting
+    metric: str
+    detectors: list[str]
+    order: Order
+    cut: float | None
+    pinned: list[HeadRef]
     theme: Theme
     height: int
     status: Status
@@ -120,6 +160,7 @@ class LayerInfo(TypedDict):
     route: Route
     scores: bool
     sinks: bool
+    rotary: bool
     fidelity: float | None
 
 
@@ -154,7 +195,12 @@ class HeadNote(TypedDict):
 
 
 class OpenMeta(TypedDict):
-    """Reply to `open`: the record without its arrays."""
+    """Reply to `open`: the record without its arrays.
+
+    `words` says whether its tokens are merged into words, `weighting` what its numbers are: weights, or
+    weights times the norm of what each key's value adds, as shares of the row. `can_merge` and `can_weigh`
+    say whether the run allows these.
+    """
 
     record: str
     model: ModelCard
@@ -165,6 +211,10 @@ class OpenMeta(TypedDict):
     notes: list[str]
     head_notes: list[HeadNote]
     predictions: bool
+    words: bool
+    weighting: Weighting
+    can_merge: bool
+    can_weigh: bool
 
 
 class OpenArgs(TypedDict):
@@ -274,13 +324,93 @@ class PredictionsMeta(TypedDict):
     probs: ArraySpec
 
 
+class MetricInfo(TypedDict):
+    """What a reader must know of a metric; `low` and `high` are its range, null where it has no end."""
+
+    name: str
+    title: str
+    formula: str
+    eligible: str
+    source: str
+    sinks: str
+    unit: str
+    low: float | None
+    high: float | None
+    counted: str
+    own: bool
+
+
+class MetricsArgs(TypedDict):
+    """`metrics`: every metric and detector of every head of one kind of attention."""
+
+    site: SiteKind
+
+
+class MetricsMeta(TypedDict):
+    """Reply to `metrics`: values and baselines [metrics, all heads] f4, counts [metrics, all heads] i4.
+
+    Heads come layer after layer; `heads` is the number of each of `layers`. Values are not a number where
+    nothing is eligible. A baseline is the metric of weights spread evenly over the visible keys. `sampled` of
+    `queries` queries were read: all of them, or evenly spaced ones.
+    """
+
+    site: SiteKind
+    layers: list[int]
+    heads: list[int]
+    metrics: list[MetricInfo]
+    values: ArraySpec
+    baselines: ArraySpec
+    counts: ArraySpec
+    queries: int
+    sampled: int
+
+
+class NeuronArgs(TypedDict):
+    """`neuron`: how one query's scores come about, for one head."""
+
+    site: SiteKind
+    layer: int
+    head: int
+    query: int
+
+
+class NeuronMeta(TypedDict):
+    """Reply to `neuron`: q [d], k [keys, d], bias, scores and weights [keys], all f4.
+
+    score = cap(q . k * scaling) + bias, where cap(x) = softcap * tanh(x / softcap) if there is a soft cap;
+    the softmax is over the visible keys and the sink, whose score is `sink_score`. Masked cells are `MASKED`
+    in weights and not a number in scores. All but the weights are null where only weights are known.
+    `shared` are the heads that use the key-value head `kv_head`; `rotary` says that q and k are after
+    rotation.
+    """
+
+    site: SiteKind
+    layer: int
+    head: int
+    query: int
+    q: ArraySpec | None
+    k: ArraySpec | None
+    bias: ArraySpec | None
+    scores: ArraySpec | None
+    weights: ArraySpec
+    scaling: float | None
+    softcap: float | None
+    sink: float
+    sink_score: float | None
+    kv_head: int
+    shared: list[int]
+    rotary: bool
+
+
 class CancelArgs(TypedDict):
     """`cancel`: stop the request `id`, or the run that is under way."""
 
     id: NotRequired[str]
 
 
-RequestKind: TypeAlias = Literal["open", "run", "layer", "model", "row", "predictions", "cancel"]
+RequestKind: TypeAlias = Literal[
+    "open", "run", "layer", "model", "row", "predictions", "metrics", "neuron", "cancel"
+]
 
 
 class Request(TypedDict):
@@ -332,6 +462,8 @@ REQUESTS: dict[str, tuple[type, type]] = {
     "model": (ModelArgs, ModelMeta),
     "row": (RowArgs, RowMeta),
     "predictions": (PredictionsArgs, PredictionsMeta),
+    "metrics": (MetricsArgs, MetricsMeta),
+    "neuron": (NeuronArgs, NeuronMeta),
     "cancel": (CancelArgs, CancelArgs),
 }
 """Request kind -> (arguments, reply)."""

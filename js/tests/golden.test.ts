@@ -3,9 +3,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readPredictions } from "../src/core/loader";
+import { readMetrics } from "../src/core/measures";
 import { readModel } from "../src/core/overview";
 import { createPattern } from "../src/core/pattern";
 import { readRows } from "../src/core/rows";
+import { readTerms } from "../src/core/terms";
 import { CommTransport } from "../src/transport/comm";
 import { WireError } from "../src/transport/errors";
 import type { Reply } from "../src/transport/types";
@@ -87,7 +89,7 @@ describe("golden messages", () => {
   it("are there, of every kind that carries arrays", () => {
     const kinds = new Set(names.map((name) => read(name).request.kind));
     expect([...kinds].sort()).toEqual(
-      expect.arrayContaining(["layer", "model", "open", "predictions", "row", "run"]),
+      expect.arrayContaining(["layer", "metrics", "model", "neuron", "open", "predictions", "row", "run"]),
     );
   });
 
@@ -141,6 +143,33 @@ describe("golden messages", () => {
       expect(probs).toEqual(golden.expect.probs);
       const labels = (golden.expect.index as number[][]).map((row) => row.map((at) => meta.labels[at]));
       expect(read.map((row) => row.map((item) => item.label))).toEqual(labels);
+    } else if (kind === "metrics") {
+      const metrics = readMetrics("g0", (reply as Reply<"metrics">).meta, reply.buffers);
+      const all = metrics.metrics.flatMap((_, metric) =>
+        metrics.heads.flatMap((heads, row) =>
+          Array.from({ length: heads }, (_, head) => metrics.of(metric, row, head)),
+        ),
+      );
+      expectNumbers(
+        all.map(({ value }) => value),
+        golden.expect.values as Nested,
+      );
+      expectNumbers(
+        all.map(({ baseline }) => baseline),
+        golden.expect.baselines as Nested,
+      );
+      expectNumbers(
+        all.map(({ count }) => count),
+        golden.expect.counts as Nested,
+      );
+      expect(metrics.metrics.map(({ own }) => own)).toEqual([false, true]);
+    } else if (kind === "neuron") {
+      const terms = readTerms("g0", (reply as Reply<"neuron">).meta, reply.buffers);
+      expectNumbers(terms.weights, golden.expect.weights as Nested);
+      expectNumbers(terms.q ?? [], golden.expect.q as Nested);
+      expectNumbers(terms.k ?? [], golden.expect.k as Nested);
+      expectNumbers(terms.scores ?? [], golden.expect.scores as Nested);
+      expect([terms.bias, terms.scaling, terms.shared]).toEqual([null, 0.5, [1]]);
     } else {
       expect(kind).toBe("open");
     }

@@ -13,6 +13,7 @@ import traitlets
 
 import attnwidget as aw
 from attnwidget.errors import EmptyPromptError, InputError, NotRecordedError
+from attnwidget.service.state import NOTHING_HELD
 from attnwidget.widget import AttentionExplorer, StateError
 from attnwidget.wire.schema import PROTOCOL, State
 
@@ -59,12 +60,63 @@ def test_traits_take_what_exists_and_name_what_does_not(given: AttentionExplorer
 
 
 def test_selection_is_completed_and_cut_to_the_tokens(given: AttentionExplorer) -> None:
+    held = {"query": 3, "key": None, "locked": True, "query_token": "d", "key_token": None}
     given.selection = {"query": 3}
-    assert given.selection == {"query": 3, "key": None, "locked": True}
+    assert given.selection == held
     given.selection = {"query": 3, "key": 99}
-    assert given.selection == {"query": 3, "key": None, "locked": True}
+    assert given.selection == held
     given.selection = None
-    assert given.selection == {"query": None, "key": None, "locked": False}
+    assert given.selection == NOTHING_HELD
+
+
+def test_selection_takes_tokens_by_name(given: AttentionExplorer) -> None:
+    given.selection = {"query": "c", "key": "a"}
+    assert given.selection == {"query": 2, "key": 0, "locked": True, "query_token": "c", "key_token": "a"}
+    with pytest.raises(StateError, match="No token reads 'z'"):
+        given.selection = {"query": "z"}
+    ex = aw.explore(attentions=uniform(), tokens=["the", "cat", "the", "dog"])
+    with pytest.raises(StateError, match=r"2 tokens read 'the'.*0, 2"):
+        ex.selection = {"query": "the"}
+
+
+def test_filters_and_pins_are_completed_and_checked(given: AttentionExplorer) -> None:
+    given.filters = {"top": 3}
+    assert given.filters == {"pair": "all", "special": True, "top": 3, "heads": None}
+    with pytest.raises(StateError, match="no filter 'tops'"):
+        given.filters = {"tops": 3}
+    with pytest.raises(StateError, match="no pair 'ac'"):
+        given.filters = {"pair": "ac"}
+    given.filters = None
+    assert given.filters == {"pair": "all", "special": True, "top": 0, "heads": None}
+    given.pinned = [(1, 2), {"layer": 0, "head": 1}, (1, 2)]
+    assert given.pinned == [
+        {"site": "decoder", "layer": 1, "head": 2},
+        {"site": "decoder", "layer": 0, "head": 1},
+    ]
+    with pytest.raises(StateError, match="names no head"):
+        given.pinned = [3]
+    given.metric = "induction"
+    with pytest.raises(StateError, match="no metric 'magic'"):
+        given.metric = "magic"
+
+
+def test_words_are_a_way_to_read_the_record() -> None:
+    ex = aw.explore(attentions=uniform(), tokens=["The", " cat", "s", " sat"])
+    ex.selection = {"query": 3, "key": 2}
+    before = ex.record_id
+    ex.words = True
+    assert ex.record_id != before
+    assert ex.record.id == before
+    assert (ex.selection["query"], ex.selection["key_token"]) == (2, "cats")
+    ex.words = False
+    assert ex.record_id == before
+    assert (ex.selection["query"], ex.selection["key"]) == (3, 1)
+
+
+def test_norms_need_values(given: AttentionExplorer) -> None:
+    with pytest.raises(StateError, match="norms of the values"):
+        given.weighting = "norms"
+    assert given.weighting == "weights"
 
 
 def test_initial_traits_are_arguments() -> None:
@@ -99,9 +151,9 @@ def test_setting_the_prompt_runs_it_and_keeps_the_place(live: AttentionExplorer)
     assert live.record.prompt == "The cat barked"
     assert (live.layer, live.heads) == (1, [0, 3])
     # Token 6 is gone with the longer prompt; token 2 is still the cat.
-    assert live.selection == {"query": None, "key": 2, "locked": True}
+    assert live.selection == {**NOTHING_HELD, "key": 2, "locked": True, "key_token": "cat"}
     live.prompt = "The dog barked"
-    assert live.selection == {"query": None, "key": None, "locked": False}
+    assert live.selection == NOTHING_HELD
     assert live.status["phase"] == "idle"
 
 

@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 
 from attnwidget.errors import PromptTooLongError
+from attnwidget.metrics.registry import standard
 from attnwidget.record import AttentionRecord
 from attnwidget.service.answers import answer_layer, answer_model, answer_row, describe
+from attnwidget.service.heads import answer_metrics
+from attnwidget.service.neuron import answer_neuron
 from attnwidget.wire.arrays import Buffers, unpack
 from attnwidget.wire.messages import messages, reply_error, reply_ok
 from attnwidget.wire.patterns import compand, expand
@@ -118,6 +121,40 @@ def goldens() -> dict[str, dict[str, Any]]:
         whole,
         weights=plain(unpack(row["weights"], buffers.data)),
         scores=plain(unpack(row["scores"], buffers.data)),
+    )
+    metrics, buffers = answer_metrics(
+        shown, "decoder", standard().only(["previous", "first"]), frozenset(["first"])
+    )
+    made["metrics"] = golden(
+        "metrics",
+        {"site": "decoder"},
+        metrics,
+        buffers,
+        whole,
+        values=plain(unpack(metrics["values"], buffers.data)),
+        baselines=plain(unpack(metrics["baselines"], buffers.data)),
+        counts=plain(unpack(metrics["counts"], buffers.data)),
+    )
+    neuron, buffers = answer_neuron(shown, "decoder", 1, 1, 3)
+    q, k = np.array([1, -2], dtype=np.float32), np.array([[1, 0], [0, 1], [2, 2], [0.5, 0]], dtype=np.float32)
+    scores = k @ q * np.float32(0.5)
+    neuron = {
+        **neuron,
+        "q": buffers.add(q),
+        "k": buffers.add(k),
+        "scores": buffers.add(scores),
+        "scaling": 0.5,
+    }
+    made["neuron"] = golden(
+        "neuron",
+        {"site": "decoder", "layer": 1, "head": 1, "query": 3},
+        neuron,
+        buffers,
+        whole,
+        weights=plain(unpack(neuron["weights"], buffers.data)),
+        q=plain(q),
+        k=plain(k),
+        scores=plain(scores),
     )
     buffers = Buffers()
     index = np.array([[0, 1], [2, 0]], dtype=np.int32)

@@ -5,14 +5,17 @@ import { same } from "../transport/same";
 import type { Transport } from "../transport/types";
 import type { ErrorInfo, HeadNote, OpenMeta, Theme } from "../wire/schema.gen";
 import { clampPlace, clampSelection, findLayer, findSite, NOTHING_HELD, type Place, tokensOf } from "./clamp";
+import { followAnswer, type Wanted } from "./follow-answer";
 import { whenIdle } from "./idle";
 import { Latest } from "./latest";
 import { LayerLoader, readPredictions } from "./loader";
-import { followModel, type ModelWanted } from "./overview";
+import { readMetrics } from "./measures";
+import { readModel } from "./overview";
 import { Reports } from "./reports";
 import { RowLoader, type RowsWanted } from "./rows";
 import { createRuns } from "./runs";
 import { Traits } from "./synced";
+import { readTerms } from "./terms";
 import type { Explorer, Focus, LayerData, Palette, Prediction } from "./types";
 
 /** What the frame around the panes needs besides what panes see. */
@@ -45,13 +48,18 @@ export interface ExplorerOptions {
   patience?: number;
 }
 
-interface Wanted {
+interface Aim {
   readonly record: string;
   readonly place: Place;
 }
 
 /** Layers with more cells than this on screen are fetched when they are asked for, not on a guess. */
 const PREFETCH_CELLS = 4_000_000;
+
+/** Bytes of answers that are kept. */
+const MODEL_BYTES = 8 * 2 ** 20;
+const METRICS_BYTES = 2 ** 20;
+const TERMS_BYTES = 32 * 2 ** 20;
 
 const NO_ATTENTION: ErrorInfo = {
   code: "no-attention",
@@ -81,7 +89,16 @@ export function createExplorer(
   const direction = traits.both("direction");
   const threshold = traits.both("threshold");
   const scale = traits.both("scale");
+  const filters = traits.both("filters");
+  const combine = traits.both("combine");
+  const words = traits.both("words");
+  const weighting = traits.both("weighting");
+  const metric = traits.both("metric");
+  const order = traits.both("order");
+  const cut = traits.both("cut");
+  const pinned = traits.both("pinned");
   const theme = traits.both("theme");
+  const detectors = traits.read("detectors");
   const record = traits.read("record_id");
   const status = traits.read("status");
 
@@ -130,7 +147,7 @@ export function createExplorer(
   let forRecord = new AbortController();
   onRelease(() => forRecord.abort());
 
-  const pump = new Latest<{ wanted: Wanted; turn: number }>(async ({ wanted, turn }) => {
+  const pump = new Latest<{ wanted: Aim; turn: number }>(async ({ wanted, turn }) => {
     const { signal: ended } = forRecord;
     try {
       const meta = await reports.patiently(loader.open(wanted.record, ended));
@@ -149,7 +166,7 @@ export function createExplorer(
   let currentRecord = "";
   onRelease(
     effect(() => {
-      const wanted: Wanted = {
+      const wanted: Aim = {
         record: record.value,
         place: { site: site.value, layer: layer.value, heads: heads.value },
       };
@@ -275,13 +292,65 @@ export function createExplorer(
     return (query: number) => (apply && known.positions[query]) || NO_PREDICTIONS;
   });
 
-  // Asked for once the layer of the same record is here, and only while all heads are looked at.
-  const modelWanted = computed<ModelWanted | null>(() => {
+  // Asked for once the layer of the same record is here, and only while it is looked at.
+  const here = computed(() => {
     const now = data.value;
-    if (view.value !== "model" || now === null || now.record.record !== record.value) return null;
-    return { record: now.record.record, site: now.site.kind };
+    return now === null || now.record.record !== record.value ? null : now;
   });
-  const model = followModel(transport, modelWanted, (name, error) => reports.reportAbout(name, error), abort);
+  const onError = (name: string, error: unknown) => reports.reportAbout(name, error);
+
+  const modelWanted = computed<Wanted<"model"> | null>(() => {
+    const now = view.value === "model" ? here.value : null;
+    return now && { record: now.record.record, args: { site: now.site.kind } };
+  });
+  const model = followAnswer(
+    transport,
+    {
+      kind: "model",
+      wanted: modelWanted,
+      read: (name, { meta, buffers }) => readModel(name, meta, buffers),
+      budget: MODEL_BYTES,
+      onError,
+    },
+    abort,
+  );
+
+  const metricsWanted = computed<Wanted<"metrics"> | null>(() => {
+    const now = view.value === "model" || view.value === "metrics" ? here.value : null;
+    return now && { record: now.record.record, args: { site: now.site.kind }, also: detectors.value };
+  });
+  const metrics = followAnswer(
+    transport,
+    {
+      kind: "metrics",
+      wanted: metricsWanted,
+      read: (name, { meta, buffers }) => readMetrics(name, meta, buffers),
+      budget: METRICS_BYTES,
+      onError,
+    },
+    abort,
+  );
+
+  const termsWanted = computed<Wanted<"neuron"> | null>(() => {
+    const now = view.value === "neuron" ? here.value : null;
+    const head = now?.patterns[0]?.head;
+    if (now === null || head === undefined) return null;
+    const last = now.queryTokens.label.length - 1;
+    const query = Math.min(last, focus.value.query ?? last);
+    const { site: of, info, record: meta } = now;
+    return { record: meta.record, args: { site: of.kind, layer: info.layer, head, query } };
+  });
+  const terms = followAnswer(
+    transport,
+    {
+      kind: "neuron",
+      wanted: termsWanted,
+      read: (name, { meta, buffers }) => readTerms(name, meta, buffers),
+      budget: TERMS_BYTES,
+      onError,
+    },
+    abort,
+  );
 
   // --- Steps ---------------------------------------------------------------------------------------------
 
@@ -302,6 +371,14 @@ export function createExplorer(
     direction,
     threshold,
     scale,
+    filters,
+    combine,
+    words,
+    weighting,
+    metric,
+    order,
+    cut,
+    pinned,
     theme,
     status,
     hover,
@@ -309,6 +386,8 @@ export function createExplorer(
     palette,
     data,
     model,
+    metrics,
+    terms,
     exact: rows.rows,
     predictions,
     error: reports.error,

@@ -1,11 +1,17 @@
 // What panes see of the explorer: signals of state and of the data on screen. Panes know no transport.
 import type { ReadonlySignal, Signal } from "@preact/signals-core";
 import type {
+  Combine,
   Direction,
   ErrorInfo,
+  Filters,
   HeadNote,
+  HeadRef,
   LayerInfo,
+  MetricInfo,
+  NeuronMeta,
   OpenMeta,
+  Order,
   Scale,
   Selection,
   SiteInfo,
@@ -13,6 +19,7 @@ import type {
   Status,
   Tokens,
   View,
+  Weighting,
 } from "../wire/schema.gen";
 
 /** The pattern of one head as it is on screen. */
@@ -65,6 +72,43 @@ export interface ModelThumbnails {
   codes(row: number, head: number): Uint8Array;
 }
 
+/** A metric of one head; not a number where nothing is eligible. */
+export interface Measured {
+  readonly value: number;
+  /** The same metric of weights spread evenly over the visible keys. */
+  readonly baseline: number;
+  /** Queries (or cells, see `counted`) that the value is over. */
+  readonly count: number;
+}
+
+/** Every metric of every head of one kind of attention. */
+export interface HeadMetrics {
+  readonly record: string;
+  readonly site: SiteKind;
+  /** Layers with attention, ascending, and the number of heads of each. */
+  readonly layers: readonly number[];
+  readonly heads: readonly number[];
+  readonly metrics: readonly MetricInfo[];
+  /** `sampled` of `queries` queries were read; all of them where the numbers are equal. */
+  readonly queries: number;
+  readonly sampled: number;
+  /** The `metric`-th metric of a head of the `row`-th layer. */
+  of(metric: number, row: number, head: number): Measured;
+}
+
+/** What the scores of one query are made of, for one head; see `NeuronMeta` for how they come together. */
+export interface ScoreTerms extends Omit<NeuronMeta, "q" | "k" | "bias" | "scores" | "weights"> {
+  readonly record: string;
+  /** MASKED where the key is out of reach. */
+  readonly weights: Float32Array;
+  /** [d]; null, as all below, where only weights are known. */
+  readonly q: Float32Array | null;
+  /** [keys, d] */
+  readonly k: Float32Array | null;
+  readonly bias: Float32Array | null;
+  readonly scores: Float32Array | null;
+}
+
 /** Exact values of one query's row, from the kernel. */
 export interface ExactRow {
   readonly site: SiteKind;
@@ -98,6 +142,14 @@ export interface Explorer {
   readonly direction: Signal<Direction>;
   readonly threshold: Signal<number>;
   readonly scale: Signal<Scale>;
+  readonly filters: Signal<Filters>;
+  readonly combine: Signal<Combine>;
+  readonly words: Signal<boolean>;
+  readonly weighting: Signal<Weighting>;
+  readonly metric: Signal<string>;
+  readonly order: Signal<Order>;
+  readonly cut: Signal<number | null>;
+  readonly pinned: Signal<HeadRef[]>;
   readonly status: ReadonlySignal<Status>;
   // Of this view alone.
   readonly hover: Signal<Focus | null>;
@@ -108,6 +160,10 @@ export interface Explorer {
   readonly data: ReadonlySignal<LayerData | null>;
   /** All heads of all layers, once the model view has asked for them; null before. */
   readonly model: ReadonlySignal<ModelThumbnails | null>;
+  /** Metrics of all heads, once a view that shows them has asked; null before. */
+  readonly metrics: ReadonlySignal<HeadMetrics | null>;
+  /** What the neuron view shows, once it has asked; null before. */
+  readonly terms: ReadonlySignal<ScoreTerms | null>;
   /** Exact rows of the focused query for the chosen heads, when they have arrived; else empty. */
   readonly exact: ReadonlySignal<readonly ExactRow[]>;
   /** What the model expects after the token at `query`, best first; empty when it is not a causal model. */

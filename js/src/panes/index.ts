@@ -3,12 +3,16 @@ import type { CreatePane } from "../core/types";
 import type { View } from "../wire/schema.gen";
 import { createHeadPane } from "./head";
 import { createMatrixPane } from "./matrix";
+import { createMetricsPane } from "./metrics";
 import { createModelPane } from "./model";
+import { createNeuronPane } from "./neuron";
 import { createTextPane } from "./text";
 
 export const panes: Readonly<Record<View, CreatePane>> = {
   head: createHeadPane,
   model: createModelPane,
+  neuron: createNeuronPane,
   matrix: createMatrixPane,
   text: createTextPane,
+  metrics: createMetricsPane,
 };

@@ -8,7 +8,7 @@ export const KEYS: readonly (readonly [keys: string, meaning: string])[] = [
   ["↑ ↓", "previous, next head (in a list of tokens: the neighbour)"],
   ["[ ]", "previous, next layer, wherever the focus is"],
   ["{ }", "previous, next head, wherever the focus is"],
-  ["1 2 3 4", "Head, Model, Matrix, Text"],
+  ["1 … 6", "Head, Model, Neuron, Matrix, Text, Metrics"],
   ["Enter", "hold the token or cell"],
   ["Esc", "let go"],
   ["/", "write a prompt; Enter runs it, Shift+Enter breaks the line"],

@@ -11,8 +11,10 @@ export interface Tab {
 export const TABS: readonly Tab[] = [
   { view: "head", name: "Head" },
   { view: "model", name: "Model" },
+  { view: "neuron", name: "Neuron" },
   { view: "matrix", name: "Matrix" },
   { view: "text", name: "Text" },
+  { view: "metrics", name: "Metrics" },
 ];
 
 export function tabId(ids: (name: string) => string, view: View): string {

@@ -22,7 +22,7 @@ export type SiteKind = "encoder" | "decoder" | "cross";
 
 export type StreamKind = "encoder" | "decoder";
 
-export type View = "head" | "model" | "matrix" | "text";
+export type View = "head" | "model" | "neuron" | "matrix" | "text" | "metrics";
 
 export type Theme = "auto" | "light" | "dark";
 
@@ -34,6 +34,14 @@ export type Phase = "idle" | "running" | "failed" | "closed";
 
 export type Route = "interface" | "functional" | "softmax" | "given";
 
+export type Pair = "all" | "aa" | "ab" | "ba" | "bb";
+
+export type Combine = "each" | "mean" | "max";
+
+export type Weighting = "weights" | "norms";
+
+export type Order = "layer" | "metric";
+
 export type DType = "u1" | "i4" | "f4";
 
 /** How to read a buffer: little-endian, C order. */
@@ -43,11 +51,38 @@ export interface ArraySpec {
   shape: number[];
 }
 
-/** What the user holds: a query token, a key token or both; `locked` is false when nothing is held. */
+/**
+ * What the user holds: a query token, a key token or both; `locked` is false when nothing is held.
+ *
+ * The kernel adds the labels of the tokens at these positions.
+ */
 export interface Selection {
   query: number | null;
   key: number | null;
   locked: boolean;
+  query_token?: string | null;
+  key_token?: string | null;
+}
+
+/**
+ * What of the patterns is drawn; what is left out is left out, nothing is renormalised.
+ *
+ * `pair` keeps the weights from one segment to another (a: first text, b: second). `special` false hides
+ * special tokens, on both axes. `top` keeps the strongest weights of each query; 0 keeps all. `heads` are
+ * the heads on offer; null offers all.
+ */
+export interface Filters {
+  pair: Pair;
+  special: boolean;
+  top: number;
+  heads: number[] | null;
+}
+
+/** One head of one attention site. */
+export interface HeadRef {
+  site: SiteKind;
+  layer: number;
+  head: number;
 }
 
 /** A typed error: stable code, what is wrong, what to do. */
@@ -82,6 +117,15 @@ export interface State {
   direction: Direction;
   threshold: number;
   scale: Scale;
+  filters: Filters;
+  combine: Combine;
+  words: boolean;
+  weighting: Weighting;
+  metric: string;
+  detectors: string[];
+  order: Order;
+  cut: number | null;
+  pinned: HeadRef[];
   theme: Theme;
   height: number;
   status: Status;
@@ -108,6 +152,7 @@ export interface LayerInfo {
   route: Route;
   scores: boolean;
   sinks: boolean;
+  rotary: boolean;
   fidelity: number | null;
 }
 
@@ -138,7 +183,13 @@ export interface HeadNote {
   text: string;
 }
 
-/** Reply to `open`: the record without its arrays. */
+/**
+ * Reply to `open`: the record without its arrays.
+ *
+ * `words` says whether its tokens are merged into words, `weighting` what its numbers are: weights, or
+ * weights times the norm of what each key's value adds, as shares of the row. `can_merge` and `can_weigh`
+ * say whether the run allows these.
+ */
 export interface OpenMeta {
   record: string;
   model: ModelCard;
@@ -149,6 +200,10 @@ export interface OpenMeta {
   notes: string[];
   head_notes: HeadNote[];
   predictions: boolean;
+  words: boolean;
+  weighting: Weighting;
+  can_merge: boolean;
+  can_weigh: boolean;
 }
 
 /** `open`: describe the current record. */
@@ -251,12 +306,87 @@ export interface PredictionsMeta {
   probs: ArraySpec;
 }
 
+/** What a reader must know of a metric; `low` and `high` are its range, null where it has no end. */
+export interface MetricInfo {
+  name: string;
+  title: string;
+  formula: string;
+  eligible: string;
+  source: string;
+  sinks: string;
+  unit: string;
+  low: number | null;
+  high: number | null;
+  counted: string;
+  own: boolean;
+}
+
+/** `metrics`: every metric and detector of every head of one kind of attention. */
+export interface MetricsArgs {
+  site: SiteKind;
+}
+
+/**
+ * Reply to `metrics`: values and baselines [metrics, all heads] f4, counts [metrics, all heads] i4.
+ *
+ * Heads come layer after layer; `heads` is the number of each of `layers`. Values are not a number where
+ * nothing is eligible. A baseline is the metric of weights spread evenly over the visible keys. `sampled` of
+ * `queries` queries were read: all of them, or evenly spaced ones.
+ */
+export interface MetricsMeta {
+  site: SiteKind;
+  layers: number[];
+  heads: number[];
+  metrics: MetricInfo[];
+  values: ArraySpec;
+  baselines: ArraySpec;
+  counts: ArraySpec;
+  queries: number;
+  sampled: number;
+}
+
+/** `neuron`: how one query's scores come about, for one head. */
+export interface NeuronArgs {
+  site: SiteKind;
+  layer: number;
+  head: number;
+  query: number;
+}
+
+/**
+ * Reply to `neuron`: q [d], k [keys, d], bias, scores and weights [keys], all f4.
+ *
+ * score = cap(q . k * scaling) + bias, where cap(x) = softcap * tanh(x / softcap) if there is a soft cap;
+ * the softmax is over the visible keys and the sink, whose score is `sink_score`. Masked cells are `MASKED`
+ * in weights and not a number in scores. All but the weights are null where only weights are known.
+ * `shared` are the heads that use the key-value head `kv_head`; `rotary` says that q and k are after
+ * rotation.
+ */
+export interface NeuronMeta {
+  site: SiteKind;
+  layer: number;
+  head: number;
+  query: number;
+  q: ArraySpec | null;
+  k: ArraySpec | null;
+  bias: ArraySpec | null;
+  scores: ArraySpec | null;
+  weights: ArraySpec;
+  scaling: number | null;
+  softcap: number | null;
+  sink: number;
+  sink_score: number | null;
+  kv_head: number;
+  shared: number[];
+  rotary: boolean;
+}
+
 /** `cancel`: stop the request `id`, or the run that is under way. */
 export interface CancelArgs {
   id?: string;
 }
 
-export type RequestKind = "open" | "run" | "layer" | "model" | "row" | "predictions" | "cancel";
+export type RequestKind = "open" | "run" | "layer" | "model" | "row" | "predictions" | "metrics" | "neuron" | "cancel";
 
 /** Front end -> kernel. `record` names the record that the request is about ("" for the current one). */
 export interface Request {
@@ -305,5 +435,7 @@ export interface Requests {
   model: { args: ModelArgs; meta: ModelMeta };
   row: { args: RowArgs; meta: RowMeta };
   predictions: { args: PredictionsArgs; meta: PredictionsMeta };
+  metrics: { args: MetricsArgs; meta: MetricsMeta };
+  neuron: { args: NeuronArgs; meta: NeuronMeta };
   cancel: { args: CancelArgs; meta: CancelArgs };
 }

@@ -1,14 +1,28 @@
 // An explorer without a transport: signals that a test sets, the same that panes see of the real one.
 import { computed, type Signal, signal } from "@preact/signals-core";
-import type { ExactRow, Explorer, Focus, LayerData, ModelThumbnails, Palette } from "../../src/core/types";
 import type {
+  ExactRow,
+  Explorer,
+  Focus,
+  HeadMetrics,
+  LayerData,
+  ModelThumbnails,
+  Palette,
+  ScoreTerms,
+} from "../../src/core/types";
+import type {
+  Combine,
   Direction,
   ErrorInfo,
+  Filters,
+  HeadRef,
+  Order,
   Scale,
   Selection,
   SiteKind,
   Status,
   View,
+  Weighting,
 } from "../../src/wire/schema.gen";
 
 export const PALETTE: Palette = {
@@ -30,6 +44,8 @@ export const PALETTE: Palette = {
 export interface TestExplorer extends Explorer {
   readonly data: Signal<LayerData | null>;
   readonly model: Signal<ModelThumbnails | null>;
+  readonly metrics: Signal<HeadMetrics | null>;
+  readonly terms: Signal<ScoreTerms | null>;
   readonly exact: Signal<readonly ExactRow[]>;
 }
 
@@ -48,6 +64,14 @@ export function testExplorer(start: LayerData | null): TestExplorer {
     direction: signal<Direction>("from"),
     threshold: signal(0.02),
     scale: signal<Scale>("linear"),
+    filters: signal<Filters>({ pair: "all", special: true, top: 0, heads: null }),
+    combine: signal<Combine>("each"),
+    words: signal(false),
+    weighting: signal<Weighting>("weights"),
+    metric: signal("entropy"),
+    order: signal<Order>("layer"),
+    cut: signal<number | null>(null),
+    pinned: signal<HeadRef[]>([]),
     status: signal(IDLE),
     hover,
     focus: computed(
@@ -56,6 +80,8 @@ export function testExplorer(start: LayerData | null): TestExplorer {
     palette: signal(PALETTE),
     data: signal(start),
     model: signal<ModelThumbnails | null>(null),
+    metrics: signal<HeadMetrics | null>(null),
+    terms: signal<ScoreTerms | null>(null),
     exact: signal<readonly ExactRow[]>([]),
     predictions: signal(() => []),
     error: signal<ErrorInfo | null>(null),

@@ -84,6 +84,7 @@ function make(
     route: "given",
     scores: false,
     sinks,
+    rotary: false,
     fidelity: null,
   } as const;
   const site = {
@@ -110,6 +111,10 @@ function make(
       notes: [],
       head_notes: [],
       predictions: false,
+      words: false,
+      weighting: "weights",
+      can_merge: false,
+      can_weigh: false,
     },
     site: { ...site, layers: [info] },
     info,

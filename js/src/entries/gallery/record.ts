@@ -66,6 +66,7 @@ export function createSite(
       route: "interface",
       scores: true,
       sinks: false,
+      rotary: false,
       fidelity: 4e-7,
       ...more,
     })),
@@ -97,6 +98,10 @@ export function createOpen(
     notes: [],
     head_notes: headNotes,
     predictions: false,
+    words: false,
+    weighting: "weights",
+    can_merge: false,
+    can_weigh: false,
     ...more,
   };
 }
