@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from attnwidget.capture.rotary import Rotation
 from attnwidget.capture.softmax import SOFTMAX, Trail, four_dimensions
 from attnwidget.capture.tape import ACTIVE, Call, Tape
 
@@ -53,6 +54,9 @@ class Watch(TorchFunctionMode):
                 self._record(dict(zip(_ORDER, args, strict=False)) | kwargs, result)
             return result
         result = func(*args, **kwargs)
+        if isinstance(result, Tensor):
+            tape.follow(func.__name__, args, kwargs, result)
+            tape.rotation.follow(func.__name__, args, result, self._attention_module() or tape.stack[-1])
         if func is F.multi_head_attention_forward:
             self._record_fused(args, kwargs, result)
         elif func in SOFTMAX:
@@ -100,7 +104,7 @@ class Watch(TorchFunctionMode):
             causal=bool(given.get("is_causal", False)),
             scaling=given.get("scale"),
         )
-        tape.record(module, "functional", call, output.transpose(1, 2))
+        tape.record(module, "functional", call, output.transpose(1, 2), start=result)
 
 
 @contextlib.contextmanager
@@ -114,9 +118,13 @@ def module_stack(tape: Tape) -> Iterator[None]:
                 tape.checkpoint()
                 tape.ran.setdefault(id(module), module)
 
-    def leave(module: nn.Module, _args: Any, _output: Any) -> None:
+    def leave(module: nn.Module, _args: Any, output: Any) -> None:
         if ACTIVE.get() is tape and tape.stack and tape.stack[-1] is module:
             tape.stack.pop()
+            if id(module) in rotating:
+                tape.rotation.made(output)
+
+    rotating = {id(module) for module in tape.structure.containers() if Rotation.makes(module)}
 
     handles: list[torch.utils.hooks.RemovableHandle] = []
     try:

@@ -74,7 +74,7 @@ class Trail:
         four, values, output = folded
         if four is None or values is None or output is None or four.shape[-1] != values.shape[-2]:
             return False
-        return self._record(four, values, output.transpose(1, 2))
+        return self._record(four, values, output.transpose(1, 2), result)
 
     def _einsum(self, args: tuple[Any, ...], result: Tensor) -> bool:
         """Bring "bnij,jbnd->ibnd" and its like into the common order."""
@@ -97,12 +97,13 @@ class Trail:
             weights,
             torch.einsum(f"{of_values}->{batch}{heads}{keys}{d}", values),
             torch.einsum(f"{out}->{batch}{queries}{heads}{d}", result),
+            result,
         )
 
-    def _record(self, weights: Tensor, values: Tensor, output: Tensor) -> bool:
+    def _record(self, weights: Tensor, values: Tensor, output: Tensor, result: Tensor) -> bool:
         self._tape.checkpoint()
         sinks = weights.shape[-1] == self._first.shape[-1] - 1
-        self._tape.record_dense(self._module, weights, values, output, sinks)
+        self._tape.record_dense(self._module, weights, values, output, sinks, start=result)
         return True
 
 

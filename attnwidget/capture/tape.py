@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 
 from attnwidget.capture import memory, verify
 from attnwidget.capture.masks import Keep, Masks
+from attnwidget.capture.projection import Follower, Weight
+from attnwidget.capture.rotary import Rotation
 from attnwidget.capture.structure import Structure
 from attnwidget.errors import CancelledError
 from attnwidget.record import DenseSite, Kind, Route, Site, Visibility
@@ -97,6 +100,8 @@ class Tape:
         self.softmax_in: set[int] = set()
         self.notes: dict[str, None] = {}
         self.within = 0
+        self.rotation = Rotation()
+        self._follower: tuple[Follower, Site] | None = None
         self._keep = {stream: Keep.of(flags) for stream, flags in (keep or {}).items()}
         self._masks = Masks(row)
         self._closed: frozenset[int] = frozenset()
@@ -152,7 +157,13 @@ class Tape:
     # ------------------------------------------------------------------ recording
 
     def record(
-        self, module: nn.Module, route: Route, call: Call, output: Tensor, weights: Tensor | None = None
+        self,
+        module: nn.Module,
+        route: Route,
+        call: Call,
+        output: Tensor,
+        weights: Tensor | None = None,
+        start: Tensor | None = None,
     ) -> None:
         """Record one attention call and verify it.
 
@@ -166,7 +177,10 @@ class Tape:
             What the attention function returned.
         weights : Tensor [batch, heads, queries, keys] or None
             Weights, where the function returned them too.
+        start : Tensor or None
+            The tensor that the model goes on with, if that is not `output` itself.
         """
+        start = output if start is None else start
         queries, keys = self._streams(module)
         shape = (call.query.shape[2], call.key.shape[2])
         kept = queries.cut(output[self._row_of(output)], 0)
@@ -178,14 +192,22 @@ class Tape:
             dense = self._dense_site(module, route, weights, queries, keys)
             if dense is not None:
                 self.add_dense(module, dense, value, kept, call.query.dtype)
+                self._begin_following(start, value, output)
                 return
         verify.demand_fidelity(fidelity, call.query.dtype, self.structure.name(module))
         # A softmax on the way, of a router for example, was not the attention after all.
         self.found = [(m, s) for m, s in self.found if m is not module or s.route != "softmax"]
         self._add(module, replace(site, fidelity=fidelity))
+        self._begin_following(start, value, output)
 
     def record_dense(
-        self, module: nn.Module, weights: Tensor, value: Tensor, output: Tensor, sinks: bool = False
+        self,
+        module: nn.Module,
+        weights: Tensor,
+        value: Tensor,
+        output: Tensor,
+        sinks: bool = False,
+        start: Tensor | None = None,
     ) -> None:
         """Record weights themselves and verify them.
 
@@ -197,13 +219,17 @@ class Tape:
         output : Tensor [batch, queries, heads, dv]
         sinks : bool
             Whether a sink's column was cut off, so that rows sum to less than 1.
+        start : Tensor or None
+            The tensor that the model goes on with, if that is not `output` itself.
         """
         queries, keys = self._streams(module)
         kept = queries.cut(output[self._row_of(output)], 0)
         verify.demand_finite(kept, self.structure.name(module), self.structure.layer(module))
         site = self._dense_site(module, "softmax", weights, queries, keys, sinks=sinks)
         if site is not None:
-            self.add_dense(module, site, keys.cut(value[self._row_of(value)], 1), kept, weights.dtype)
+            value = keys.cut(value[self._row_of(value)], 1)
+            self.add_dense(module, site, value, kept, weights.dtype)
+            self._begin_following(output if start is None else start, value, output)
 
     def record_weights(self, module: nn.Module, weights: Tensor, output: Tensor, again: Tensor) -> None:
         """Record weights that a second call returned, after comparing the results of both calls.
@@ -231,6 +257,35 @@ class Tape:
         fidelity = verify.spot_check(site, value, kept)
         verify.demand_fidelity(fidelity, dtype, self.structure.name(module))
         self._add(module, replace(site, fidelity=fidelity))
+
+    # ------------------------------------------------------------------ what becomes of the output
+
+    def _begin_following(self, start: Tensor, value: Tensor, output: Tensor) -> None:
+        """Look out for the projection that reads the output of the site recorded last."""
+        row, length = self._row_of(output), output.shape[1]
+        site = self.found[-1][1]
+        if value.shape[1] != site.keys or site.heads % value.shape[0]:
+            self._follower = None
+            return
+        last = output[row, -1].detach().flatten().clone()
+        follower = Follower(start, value, site.heads, last, (row + 1) * length - 1)
+        self._follower = (follower, site)
+
+    def follow(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        """Look at one function call on the way from an attention function's output."""
+        if self._follower is None:
+            return
+        follower, site = self._follower
+        weight = follower.follow(name, args, kwargs, result)
+        if weight is None:
+            return
+        norms = follower.norms(weight) if isinstance(weight, Weight) else None
+        place = next(at for at, (_, one) in enumerate(self.found) if one is site)
+        known = replace(site, value_norms=norms)
+        self.found[place] = (self.found[place][0], known)
+        self._follower = None if norms is None else (follower, known)
+
+    # ------------------------------------------------------------------ sites
 
     def _add(self, module: nn.Module, site: Site) -> None:
         self.found.append((module, site))
@@ -270,6 +325,7 @@ class Tape:
             softcap=call.softcap,
             scaling=call.scaling if call.scaling is not None else q.shape[-1] ** -0.5,
             has_sinks=call.sinks is not None,
+            rotary=self.rotation.turned(module, call.query),
             q=q,
             k=k,
             bias=None if reduced.bias is None else reduced.bias.to(place),

@@ -569,7 +569,7 @@ def test_keys_are_stored_once_per_key_value_head_and_copied() -> None:
     captured = run_with_capture(chosen.build(), chosen.inputs())
     for site in captured.sites:
         assert (tuple(site.q.shape), tuple(site.k.shape)) == ((4, 40, 16), (2, 40, 16))
-        assert site.nbytes == 4 * 40 * 16 * (4 + 2)
+        assert site.nbytes == 4 * 40 * 16 * (4 + 2) + 4 * 40 * 4, "queries, keys, and the norms of values"
         assert site.q.untyped_storage().nbytes() == site.q.nbytes
         assert site.k.untyped_storage().nbytes() == site.k.nbytes
 
