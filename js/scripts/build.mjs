@@ -12,7 +12,8 @@ const watch = process.argv.includes("--watch");
 const project = await readFile(join(root, "pyproject.toml"), "utf8");
 const version = /^version = "([^"]+)"$/m.exec(project)?.[1];
 if (version === undefined) throw new Error("pyproject.toml names no version.");
-const LIMIT = { raw: 150 * 1024, gzip: 50 * 1024 };
+/** What each explorer adds to a notebook's state: the packed module and its style sheet. */
+const LIMIT = 120_000;
 
 /** @type {esbuild.BuildOptions} */
 const shared = {
@@ -50,20 +51,45 @@ async function copyPage() {
   await writeFile(join(js, "dist", "embedded.js"), "", { flag: "a" });
 }
 
-/** Prints each output's size; the widget's bundle must stay within its budget, it is stored in every notebook. */
+/**
+ * The module as it is stored: compressed, since every explorer in a notebook carries a copy. It undoes itself with the
+ * browser's own means, and is then loaded the way hosts load the text of a widget, from a blob.
+ */
+function pack(module) {
+  const packed = gzipSync(module, { level: 9 }).toString("base64");
+  return `// attnwidget ${version}: a compressed module; the sources are in js/src.
+const packed="${packed}";
+export default async()=>{
+const bytes=Uint8Array.from(atob(packed),(c)=>c.charCodeAt(0));
+const text=await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+const url=URL.createObjectURL(new Blob([text],{type:"text/javascript"}));
+try{return(await import(url)).default}finally{URL.revokeObjectURL(url)}
+};
+`;
+}
+
+/** Packs the widget's module; the page that shows the gallery is loaded as it is. */
+async function packWidget() {
+  const path = join(options.outdir, "widget.js");
+  const module = await readFile(path);
+  console.log(`unpacked  ${module.length} bytes`);
+  await writeFile(path, pack(module));
+}
+
+/** Prints each output's size; what a notebook stores of the widget must stay within its budget. */
 async function report() {
-  const total = { raw: 0, gzip: 0 };
+  let stored = 0;
   for (const name of gallery ? ["gallery.js", "gallery.css"] : ["widget.js", "widget.css"]) {
     const path = join(options.outdir, name);
     const bytes = await readFile(path);
-    const zipped = gzipSync(bytes, { level: 9 }).length;
-    total.raw += bytes.length;
-    total.gzip += zipped;
-    console.log(`${relative(root, path)}  ${bytes.length} bytes, ${zipped} gzipped`);
+    stored += bytes.length;
+    console.log(
+      `${relative(root, path)}  ${bytes.length} bytes, ${gzipSync(bytes, { level: 9 }).length} gzipped`,
+    );
   }
-  console.log(`together  ${total.raw} bytes, ${total.gzip} gzipped`);
-  if (!gallery && (total.raw > LIMIT.raw || total.gzip > LIMIT.gzip)) {
-    console.error(`The bundle is over its budget of ${LIMIT.raw} bytes, ${LIMIT.gzip} gzipped.`);
+  console.log(`together  ${stored} bytes`);
+  if (!gallery && stored > LIMIT) {
+    console.error(`The bundle is over its budget of ${LIMIT} bytes.`);
     process.exitCode = 1;
   }
 }
@@ -74,5 +100,6 @@ if (watch) {
   await context.watch();
 } else {
   await esbuild.build(options);
+  if (!gallery) await packWidget();
   await report();
 }

@@ -43,7 +43,7 @@ def sizes() -> str:
         total = [old + new for old, new in zip(total, figures, strict=True)]
         rows.append([f"`{name}`", *(f"{figure / 1000:.1f} kB" for figure in figures)])
     rows.append(["both", *(f"{figure / 1000:.1f} kB" for figure in total)])
-    return markdown(["Bundle", "Minified", "Gzipped"], rows)
+    return markdown(["Bundle, as stored", "Bytes", "Gzipped"], rows)
 
 
 def tables(only: str | None, *, quick: bool) -> str:

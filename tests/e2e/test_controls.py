@@ -65,7 +65,7 @@ def test_double_click_solos_a_head(opened: tuple[Notebook, Explorer]) -> None:
     assert explorer.chosen() == [1]
 
 
-@pytest.mark.parametrize(("name", "digit"), [("Model", "2"), ("Matrix", "3"), ("Text", "4"), ("Head", "1")])
+@pytest.mark.parametrize(("name", "digit"), [("Model", "2"), ("Matrix", "4"), ("Text", "5"), ("Head", "1")])
 def test_views_by_tab_and_by_digit(opened: tuple[Notebook, Explorer], name: str, digit: str) -> None:
     notebook, explorer = opened
     other = "Text" if name == "Matrix" else "Matrix"
