@@ -300,7 +300,8 @@ class RowMeta(TypedDict):
     """Reply to `row`: weights [heads, keys] f4, scores [heads, keys] f4 (null where only weights are known).
 
     Masked cells are `MASKED` in weights and not a number in scores. `sink` is the mass that each head's row
-    gives to its learned sink.
+    gives to its learned sink. A recording without a kernel may know the weights in 8 bits only: `error` is
+    then their largest absolute error; without it they are exact.
     """
 
     site: SiteKind
@@ -310,6 +311,7 @@ class RowMeta(TypedDict):
     weights: ArraySpec
     scores: ArraySpec | None
     sink: list[float]
+    error: NotRequired[float]
 
 
 class PredictionsArgs(TypedDict):
@@ -381,7 +383,7 @@ class NeuronMeta(TypedDict):
     the softmax is over the visible keys and the sink, whose score is `sink_score`. Masked cells are `MASKED`
     in weights and not a number in scores. All but the weights are null where only weights are known.
     `shared` are the heads that use the key-value head `kv_head`; `rotary` says that q and k are after
-    rotation.
+    rotation. `error` is as in `row`.
     """
 
     site: SiteKind
@@ -400,6 +402,7 @@ class NeuronMeta(TypedDict):
     kv_head: int
     shared: list[int]
     rotary: bool
+    error: NotRequired[float]
 
 
 class CancelArgs(TypedDict):

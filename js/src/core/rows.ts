@@ -36,6 +36,7 @@ export function readRows(meta: RowMeta, buffers: readonly DataView[]): ExactRow[
     weights: weights.subarray(index * keys, (index + 1) * keys),
     scores: scores?.subarray(index * keys, (index + 1) * keys) ?? null,
     sink: meta.sink[index] ?? 0,
+    error: meta.error ?? 0,
   }));
 }
 

@@ -118,6 +118,8 @@ export interface ExactRow {
   readonly weights: Float32Array;
   readonly scores: Float32Array | null;
   readonly sink: number;
+  /** Largest absolute error of the weights where a recording knows them in 8 bits; exact without it. */
+  readonly error?: number;
 }
 
 /** A token or a cell under the pointer, or reached by keyboard. */

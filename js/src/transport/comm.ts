@@ -21,6 +21,8 @@ export interface AnyModel {
   on(event: string, listener: (...args: never[]) => void): void;
   off(event: string, listener: (...args: never[]) => void): void;
   send(content: unknown): void;
+  /** Set where recorded replies stand in for a kernel (a page of its own). */
+  readonly source?: "fixture";
 }
 
 class ModelState implements StateStore {
@@ -79,7 +81,7 @@ function uniqueName(): string {
 }
 
 export class CommTransport implements Transport {
-  readonly kind = "live";
+  readonly kind: "live" | "fixture";
   readonly state: StateStore;
   readonly #model: AnyModel;
   readonly #version: string;
@@ -91,6 +93,7 @@ export class CommTransport implements Transport {
 
   /** `version` is the front end's own, named when the kernel speaks another protocol. */
   constructor(model: AnyModel, version: string) {
+    this.kind = model.source ?? "live";
     this.#model = model;
     this.#version = version;
     this.state = new ModelState(model);

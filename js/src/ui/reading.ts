@@ -117,7 +117,7 @@ function readHead(
   const byQuery = query !== null;
   const row = exact.find((item) => item.head === pattern.head && item.query === query);
   const values = byQuery ? (row?.weights ?? readRow(pattern, query)) : readColumn(pattern, key as number);
-  const error = byQuery && row !== undefined ? 0 : pattern.error;
+  const error = byQuery && row !== undefined ? (row.error ?? 0) : pattern.error;
   const tokens = byQuery ? data.keyTokens : data.queryTokens;
   const marked = byQuery ? key : null;
   const bars = topIndices(values, count)

@@ -284,7 +284,8 @@ export interface RowArgs {
  * Reply to `row`: weights [heads, keys] f4, scores [heads, keys] f4 (null where only weights are known).
  *
  * Masked cells are `MASKED` in weights and not a number in scores. `sink` is the mass that each head's row
- * gives to its learned sink.
+ * gives to its learned sink. A recording without a kernel may know the weights in 8 bits only: `error` is
+ * then their largest absolute error; without it they are exact.
  */
 export interface RowMeta {
   site: SiteKind;
@@ -294,6 +295,7 @@ export interface RowMeta {
   weights: ArraySpec;
   scores: ArraySpec | null;
   sink: number[];
+  error?: number;
 }
 
 /** `predictions`: the tokens that the model expects next, at each position. */
@@ -360,7 +362,7 @@ export interface NeuronArgs {
  * the softmax is over the visible keys and the sink, whose score is `sink_score`. Masked cells are `MASKED`
  * in weights and not a number in scores. All but the weights are null where only weights are known.
  * `shared` are the heads that use the key-value head `kv_head`; `rotary` says that q and k are after
- * rotation.
+ * rotation. `error` is as in `row`.
  */
 export interface NeuronMeta {
   site: SiteKind;
@@ -379,6 +381,7 @@ export interface NeuronMeta {
   kv_head: number;
   shared: number[];
   rotary: boolean;
+  error?: number;
 }
 
 /** `cancel`: stop the request `id`, or the run that is under way. */

@@ -31,6 +31,11 @@ describe("readingOf", () => {
     expect(reading.weights[0]).toBeCloseTo(0.501);
   });
 
+  it("passes on how far a recorded row may be off", () => {
+    const data = selfData();
+    expect(readingOf(data, first(data.patterns), 2, [exactRow({ error: 0.004 })]).error).toBe(0.004);
+  });
+
   it.each([
     { head: 3 },
     { query: 1 },

@@ -85,6 +85,7 @@ describe("createReading", () => {
     expect(cell(2, [row])).toBe(".250 · 2nd of 5 · score 1.00");
     expect(cell(0, [row])).toBe(".050 · 4th of 5 · score −3.00");
     expect(cell(2, [])).toBe("≈.25 · about 2nd of 5");
+    expect(cell(2, [{ ...row, scores: null, error: 0.004 }])).toBe("≈.25 · about 2nd of 5");
   });
 
   it("tells masked and missing cells from zero", () => {

@@ -25,7 +25,9 @@ export function readingOf(
       candidate.site === data.site.kind &&
       candidate.weights.length === pattern.keys,
   );
-  if (row !== undefined) return { weights: row.weights, error: 0, sink: data.info.sinks ? row.sink : null };
+  if (row !== undefined) {
+    return { weights: row.weights, error: row.error ?? 0, sink: data.info.sinks ? row.sink : null };
+  }
   const weights = readRow(pattern, query);
   const sink = data.info.sinks ? Math.min(1, Math.max(0, 1 - rowMass(weights))) : null;
   return { weights, error: pattern.error, sink };
