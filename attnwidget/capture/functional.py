@@ -56,7 +56,7 @@ class Watch(TorchFunctionMode):
         result = func(*args, **kwargs)
         if isinstance(result, Tensor):
             tape.follow(func.__name__, args, kwargs, result)
-            tape.rotation.follow(func.__name__, args, result, self._attention_module() or tape.stack[-1])
+            tape.rotation.follow(func.__name__, args, result, self._module)
         if func is F.multi_head_attention_forward:
             self._record_fused(args, kwargs, result)
         elif func in SOFTMAX:
@@ -68,6 +68,10 @@ class Watch(TorchFunctionMode):
             self._trail = None
         return result
 
+    def _module(self) -> nn.Module:
+        """Return the module whose attention it would be."""
+        return self._attention_module() or self._tape.stack[-1]
+
     def _attention_module(self) -> nn.Module | None:
         """Return the innermost attention module that is running."""
         known = self._tape.structure.candidates
@@ -75,7 +79,7 @@ class Watch(TorchFunctionMode):
 
     def _record_fused(self, args: tuple[Any, ...], kwargs: dict[str, Any], result: tuple[Any, Any]) -> None:
         """Record torch's own multi-head attention, which hides its parts: call it again for its weights."""
-        tape, module = self._tape, self._attention_module() or self._tape.stack[-1]
+        tape, module = self._tape, self._module()
         if not tape.wants(module):
             return
         tape.checkpoint()
@@ -88,7 +92,7 @@ class Watch(TorchFunctionMode):
         tape.record_weights(module, weights if weights.ndim == 4 else weights[None], first, second)
 
     def _record(self, given: dict[str, Any], result: Tensor) -> None:
-        tape, module = self._tape, self._attention_module() or self._tape.stack[-1]
+        tape, module = self._tape, self._module()
         if not tape.wants(module):
             return
         query, key, value = (four_dimensions(given[name], tape.structure.batch) for name in _ORDER[:3])

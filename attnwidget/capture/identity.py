@@ -26,6 +26,9 @@ class SeenTensors:
         known = self._seen.get(id(value))
         return known is not None and known() is value
 
+    def __bool__(self) -> bool:
+        return bool(self._seen)
+
     def among(self, values: Iterable[Any]) -> bool:
         """Whether one of the values, or of the members of a list among them, is in the set."""
         for value in values:

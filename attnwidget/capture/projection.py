@@ -57,6 +57,11 @@ class Follower:
         Output at the last position of the prompt, head after head.
     place : int
         Row of that position once the output is written as rows.
+
+    Attributes
+    ----------
+    done : bool
+        Whether the projection's result has been used, so that nothing more is to be learnt.
     """
 
     def __init__(self, start: Tensor, value: Tensor, heads: int, last: Tensor, place: int) -> None:
@@ -68,6 +73,7 @@ class Follower:
         self._width = heads * value.shape[-1]
         self._last = last
         self._place = place
+        self.done = False
 
     def follow(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
@@ -93,11 +99,13 @@ class Follower:
             if weight is not None:
                 self._beyond.add(result)
             return weight or False
-        if self._beyond.among(given):
+        if self._beyond and self._beyond.among(given):
             if name in _LINEAR:
                 return False
             if name in _MOVES:
                 self._beyond.add(result)
+            else:
+                self.done = True
         return None
 
     def norms(self, weight: Weight) -> NDArray[np.float32]:
@@ -129,8 +137,9 @@ class Follower:
 def _right_hand(factor: Any) -> Weight:
     """Weight that the output is multiplied by from the left: the parameter itself, or its transpose."""
     base = getattr(factor, "_base", None)
-    turned = base is not None and base.shape == factor.shape[::-1] and base.stride() == factor.stride()[::-1]
-    return Weight(base) if turned else Weight(factor, transposed=True)
+    if base is not None and base.shape == factor.shape[::-1] and base.stride() == factor.stride()[::-1]:
+        return Weight(base)
+    return Weight(factor, transposed=True)
 
 
 def value_norms(value: Tensor, weight: Weight, heads: int) -> NDArray[np.float32]:
@@ -189,7 +198,7 @@ def _gram(weight: Weight, heads: int) -> Tensor:
         and torch.equal(known.samples, samples)
     ):
         return known.values
-    slices = matrix.float().unflatten(1, (heads, -1)).transpose(0, 1)
+    slices = matrix.float().view(matrix.shape[0], heads, -1).transpose(0, 1)
     made = torch.matmul(slices.transpose(1, 2), slices)
     _GRAMS[parameter] = _Gram(made, version, samples.clone())
     return made

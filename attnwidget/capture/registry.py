@@ -62,8 +62,9 @@ class TappedAttention:
             # Versions that do not refuse the option ignore it: show what the run did.
             kwargs.pop("softcap")
             tape.notes["SDPA in this version of transformers ignores the model's soft cap."] = None
-        call = self._call(module, query, key, value, attention_mask, kwargs)
-        tape.record(module, "interface", call, result[0], result[1])
+        with tape.inside():
+            call = self._call(module, query, key, value, attention_mask, kwargs)
+            tape.record(module, "interface", call, result[0], result[1])
         return result
 
     def _call(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
@@ -34,11 +35,13 @@ class Rotation:
             if isinstance(tensor, Tensor):
                 self._tensors.add(tensor)
 
-    def follow(self, name: str, args: tuple[Any, ...], result: Any, module: nn.Module) -> None:
-        """Look at one function call inside a module."""
-        if isinstance(result, Tensor) and self._tensors.among(args):
+    def follow(
+        self, name: str, args: tuple[Any, ...], result: Tensor, inside: Callable[[], nn.Module]
+    ) -> None:
+        """Look at one function call; `inside` finds the module that makes it."""
+        if self._tensors and self._tensors.among(args):
             if name in _PRODUCTS:
-                self._turned.add(id(module))
+                self._turned.add(id(inside()))
             else:
                 self._tensors.add(result)
 

@@ -277,6 +277,8 @@ class Tape:
             return
         follower, site = self._follower
         weight = follower.follow(name, args, kwargs, result)
+        if follower.done:
+            self._follower = None
         if weight is None:
             return
         norms = follower.norms(weight) if isinstance(weight, Weight) else None
