@@ -1,0 +1,211 @@
+// Stands in for the notebook's model in a page without a kernel: holds the traits, answers from recorded replies.
+// The data is base64 of gzip of: length of the header (4 bytes), header (JSON), arrays one after the other.
+async function openPage(name) {
+  const host = document.querySelector(`[data-attnwidget-page="${name}"]:not([data-open])`);
+  if (host === null) return;
+  host.dataset.open = "";
+  const [still, view, note] = ["img", ":scope > div", "p"].map((part) => host.querySelector(part));
+
+  const packed = atob(host.querySelector("script").textContent);
+  const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const whole = await new Response(stream).arrayBuffer();
+  const length = new DataView(whole).getUint32(0, true);
+  const data = JSON.parse(new TextDecoder().decode(new Uint8Array(whole, 4, length)));
+  let at = 4 + length;
+  const buffers = data.lengths.map((size) => whole.slice(at, (at += size)));
+
+  const ARRAYS = { u1: Uint8Array, i4: Int32Array, f4: Float32Array };
+  const read = ({ buffer, dtype }) => new ARRAYS[dtype](buffers[buffer]);
+  const isRecorded = (value) => value !== null && typeof value === "object" && "buffer" in value;
+
+  /** A reply, with its arrays as buffers of their own; what is no array stays as it is. */
+  function reply(meta) {
+    const parts = [];
+    const entries = Object.entries(meta).map(([key, value]) => {
+      if (value?.array === undefined && !isRecorded(value)) return [key, value];
+      const [array, { dtype, shape }] = isRecorded(value) ? [read(value), value] : [value.array, value];
+      parts.push(new DataView(array.buffer.slice(array.byteOffset, array.byteOffset + array.byteLength)));
+      return [key, { buffer: parts.length - 1, dtype, shape }];
+    });
+    return { meta: Object.fromEntries(entries), parts };
+  }
+
+  class Refusal extends Error {
+    constructor(what, todo) {
+      super(what);
+      this.info = { code: "not-recorded", what, todo };
+    }
+  }
+
+  function layerOf({ site, layer }) {
+    const found = data.sites[site]?.layers[layer];
+    if (found === undefined) throw new Refusal(`Layer ${layer} has no ${site} attention.`, "Choose another layer.");
+    return found;
+  }
+
+  const MASKED = -1;
+  /** Weights of one row; codes are 253 times the square root, 254 stands for no number, 255 for a masked cell. */
+  function recordedRow({ patterns }, head, query) {
+    const [, queries, keys] = patterns.shape;
+    const start = (head * queries + query) * keys;
+    const row = read(patterns).subarray(start, start + keys);
+    if (patterns.dtype === "f4") return row;
+    return Float32Array.from(row, (code) => (code === 255 ? MASKED : code === 254 ? NaN : (code / 253) ** 2));
+  }
+
+  /** What one row's scores and weights are made of, computed from the recorded queries and keys. */
+  function termsOf(layer, head, query) {
+    const { q, k, bias, scaling, softcap, sink_score } = layer.terms;
+    const [heads, queries, width] = q.shape;
+    const [kvHeads, keys] = k.shape;
+    const kvHead = Math.floor(head / (heads / kvHeads));
+    const row = read(q).subarray((head * queries + query) * width, (head * queries + query + 1) * width);
+    const all = read(k).subarray(kvHead * keys * width, (kvHead + 1) * keys * width);
+    const first = (head * queries + query) * keys;
+    const added = bias === null ? null : read(bias).subarray(first, first + keys);
+    const recorded = recordedRow(layer, head, query);
+    const scores = Array.from(recorded, (weight, key) => {
+      if (weight === MASKED) return NaN;
+      let score = 0;
+      for (let d = 0; d < width; d++) score += row[d] * all[key * width + d];
+      score *= scaling;
+      if (softcap !== null) score = softcap * Math.tanh(score / softcap);
+      return score + (added?.[key] ?? 0);
+    });
+    const sink = sink_score[head] ?? -Infinity;
+    const top = scores.reduce((most, score) => (score > most ? score : most), sink);
+    const powers = scores.map((score) => Math.exp(score - top));
+    const total = powers.reduce((sum, power) => sum + (Number.isNaN(power) ? 0 : power), Math.exp(sink - top));
+    const weights = recorded.map((weight, key) => (weight === MASKED ? MASKED : powers[key] / total));
+    return { q: row, k: all, bias: added, scores: Float32Array.from(scores), weights, width, keys };
+  }
+
+  /** Weights and, where queries and keys were recorded, scores of one row; exact then. */
+  function rowOf(layer, head, query) {
+    if (layer.terms !== null) return { ...termsOf(layer, head, query), error: 0 };
+    return { weights: recordedRow(layer, head, query), scores: null, error: data.error };
+  }
+
+  function sinkOf({ sink }, head, query) {
+    return read(sink)[head * sink.shape[1] + query];
+  }
+
+  const answers = {
+    open: () => data.open,
+    model: ({ site }) => data.sites[site].model,
+    metrics: ({ site }) => data.sites[site].metrics,
+    predictions: () => {
+      if (data.predictions === null) throw new Refusal("This model does not predict next tokens.", "");
+      return data.predictions;
+    },
+    layer(args) {
+      const { patterns, thumbnails, pooled } = layerOf(args);
+      const [, queries, keys] = patterns.shape;
+      const all = read(patterns);
+      const array = new all.constructor(args.heads.length * queries * keys);
+      args.heads.forEach((head, index) => {
+        const start = head * queries * keys;
+        array.set(all.subarray(start, start + queries * keys), index * queries * keys);
+      });
+      return {
+        site: args.site,
+        layer: args.layer,
+        heads: args.heads,
+        patterns: { array, dtype: patterns.dtype, shape: [args.heads.length, queries, keys] },
+        thumbnails: args.thumbnails ? thumbnails : null,
+        error: data.error,
+        pooled,
+      };
+    },
+    row(args) {
+      const layer = layerOf(args);
+      const rows = args.heads.map((head) => rowOf(layer, head, args.query));
+      const shape = [args.heads.length, layer.patterns.shape[2]];
+      const join = (part) => {
+        const array = new Float32Array(shape[0] * shape[1]);
+        rows.forEach((row, index) => array.set(row[part], index * shape[1]));
+        return { array, dtype: "f4", shape };
+      };
+      return {
+        ...args,
+        weights: join("weights"),
+        scores: layer.terms === null ? null : join("scores"),
+        sink: args.heads.map((head) => sinkOf(layer, head, args.query)),
+        error: layer.terms === null ? data.error : 0,
+      };
+    },
+    neuron(args) {
+      const layer = layerOf(args);
+      const { site, head, query } = args;
+      const info = data.open.sites.find(({ kind }) => kind === site).layers.find((one) => one.layer === args.layer);
+      const group = info.heads / info.kv_heads;
+      const kvHead = Math.floor(head / group);
+      const row = rowOf(layer, head, query);
+      const f4 = (array, ...shape) => (array ? { array, dtype: "f4", shape } : null);
+      const keys = row.weights.length;
+      return {
+        ...args,
+        q: f4(row.q, row.width),
+        k: f4(row.k, keys, row.width),
+        bias: f4(row.bias, keys),
+        scores: f4(row.scores, keys),
+        weights: f4(row.weights, keys),
+        scaling: layer.terms?.scaling ?? null,
+        softcap: layer.terms?.softcap ?? null,
+        sink: sinkOf(layer, head, query),
+        sink_score: layer.terms?.sink_score[head] ?? null,
+        kv_head: kvHead,
+        shared: Array.from({ length: group }, (_, index) => kvHead * group + index),
+        rotary: info.rotary,
+        error: row.error,
+      };
+    },
+    cancel: () => ({}),
+    run() {
+      throw new Refusal("A new prompt needs a kernel: this page is a recording.", "Open the prompt in a notebook.");
+    },
+  };
+
+  const listeners = new Map();
+  const tell = (event, ...args) => {
+    for (const listener of [...(listeners.get(event) ?? [])]) listener(...args);
+  };
+  const model = {
+    source: "fixture",
+    get: (key) => data.state[key],
+    set(key, value) {
+      data.state[key] = value;
+      tell(`change:${key}`);
+    },
+    save_changes() {},
+    on(event, listener) {
+      listeners.set(event, (listeners.get(event) ?? new Set()).add(listener));
+    },
+    off(event, listener) {
+      listeners.get(event)?.delete(listener);
+    },
+    async send({ protocol, id, kind, args }) {
+      // Never before the front end has taken note of its request.
+      await null;
+      try {
+        const { meta, parts } = reply(answers[kind](args));
+        tell("msg:custom", { protocol, id, ok: true, meta }, parts);
+      } catch (error) {
+        const unknown = { code: "page", what: `The page failed: ${error}.`, todo: "Reload it." };
+        tell("msg:custom", { protocol, id, ok: false, error: error.info ?? unknown }, []);
+      }
+    },
+  };
+
+  const style = document.createElement("style");
+  style.textContent = data.css;
+  const address = URL.createObjectURL(new Blob([data.esm], { type: "text/javascript" }));
+  const module = (await import(address)).default;
+  URL.revokeObjectURL(address);
+  const widget = typeof module === "function" ? await module() : module;
+  host.prepend(style);
+  widget.render({ model, el: view });
+  still?.remove();
+  note.hidden = false;
+}

@@ -1,0 +1,1 @@
+"""BertViz's functions, compared with BertViz itself."""
