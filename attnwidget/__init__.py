@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnwidget import errors
 from attnwidget.explore import explore
+from attnwidget.metrics.table import measure_heads
 from attnwidget.record import AttentionRecord, Token
 from attnwidget.widget import AttentionExplorer
 
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
 
 __version__ = version("attnwidget")
 
-__all__ = ["AttentionExplorer", "AttentionRecord", "ModelRunner", "Token", "errors", "explore"]
+__all__ = [
+    "AttentionExplorer",
+    "AttentionRecord",
+    "ModelRunner",
+    "Token",
+    "errors",
+    "explore",
+    "measure_heads",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnwidget.errors import ShapeError
-from attnwidget.record import Token
+from attnwidget.record import AttentionRecord, Kind, Token
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +45,15 @@ class Axes:
     def of_self(cls, tokens: tuple[Token, ...]) -> Axes:
         """Return the axes of self-attention over tokens."""
         return cls(tuple(tokens), tuple(tokens), self_attention=True)
+
+    @classmethod
+    def of_record(cls, record: AttentionRecord, kind: Kind) -> Axes:
+        """Return the axes of one kind of attention of a record."""
+        return cls(record.query_tokens(kind), record.key_tokens(kind), self_attention=kind != "cross")
+
+    def alike(self, other: Axes) -> bool:
+        """Whether these are the same tokens on both axes."""
+        return (self.queries, self.keys) == (other.queries, other.keys)
 
     @cached_property
     def words(self) -> NDArray[np.intp]:

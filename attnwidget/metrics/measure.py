@@ -123,7 +123,14 @@ def measure(
             "Give one token per query, and for cross-attention one per key as key_tokens.",
         )
     axes = Axes(tuple(tokens), tuple(keys), self_attention=own)
-    total = Accumulator(standard() if metrics is None else metrics, axes, site.heads)
+    return measure_rows(site, axes, standard() if metrics is None else metrics, rows)
+
+
+def measure_rows(
+    site: Site, axes: Axes, metrics: Iterable[Metric], rows: Pick | None = None
+) -> dict[str, HeadMetric]:
+    """Measure every head of a site whose axes are known, as `measure` does."""
+    total = Accumulator(metrics, axes, site.heads)
     chosen = np.unique(site.pick_queries(slice(None) if rows is None else rows))
     step = max(1, BLOCK_CELLS // max(1, site.heads * site.keys))
     for begin in range(0, len(chosen), step):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -134,6 +134,16 @@ class HeadMetric:
         """Return what a metric is that does not apply."""
         nan = np.full(heads, np.nan)
         return cls(nan, np.zeros(heads, dtype=np.int64), nan.copy(), undefined)
+
+    @classmethod
+    def joined(cls, parts: Sequence[HeadMetric]) -> HeadMetric:
+        """Return one metric of the heads of several sites, one after another."""
+        return cls(
+            np.concatenate([part.values for part in parts]),
+            np.concatenate([part.counts for part in parts]),
+            np.concatenate([part.baselines for part in parts]),
+            np.concatenate([part.undefined for part in parts]),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,15 +17,24 @@ _NO_VARIANCE = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entropy(Metric):
-    """Shannon entropy of a query's weights, as a share of the largest possible."""
+class BlockMetric(Metric):
+    """A metric of weights alone: it asks nothing of the tokens."""
 
     def bind(self, axes: Axes) -> Callable[[Block], Sums] | None:
         """Return what computes the partial sums of a block."""
-        return self._sums
+        return self.sums
 
-    @staticmethod
-    def _sums(block: Block) -> Sums:
+    @abstractmethod
+    def sums(self, block: Block) -> Sums:
+        """Return the partial sums of a block."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entropy(BlockMetric):
+    """Shannon entropy of a query's weights, as a share of the largest possible."""
+
+    def sums(self, block: Block) -> Sums:
+        """Return the partial sums of a block."""
         eligible = (block.seen >= 2) & block.defined
         entropy = _surprise(block.values).sum(-1)
         outcomes = block.seen
@@ -37,15 +47,11 @@ class Entropy(Metric):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Uniformity(Metric):
+class Uniformity(BlockMetric):
     """How near a query's weights are to an even spread over its visible keys."""
 
-    def bind(self, axes: Axes) -> Callable[[Block], Sums] | None:
-        """Return what computes the partial sums of a block."""
-        return self._sums
-
-    @staticmethod
-    def _sums(block: Block) -> Sums:
+    def sums(self, block: Block) -> Sums:
+        """Return the partial sums of a block."""
         apart = np.where(block.mask, np.abs(block.values - block.uniform[..., None]), 0.0).sum(-1)
         if block.sink_mass is not None:
             apart = apart + block.sink_mass
@@ -54,7 +60,7 @@ class Uniformity(Metric):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sparsity(Metric):
+class Sparsity(BlockMetric):
     """Share of visible weights below a threshold.
 
     Parameters
@@ -66,11 +72,8 @@ class Sparsity(Metric):
     threshold: float
     counted: str = "cells"
 
-    def bind(self, axes: Axes) -> Callable[[Block], Sums] | None:
-        """Return what computes the partial sums of a block."""
-        return self._sums
-
-    def _sums(self, block: Block) -> Sums:
+    def sums(self, block: Block) -> Sums:
+        """Return the partial sums of a block."""
         eligible = (block.seen >= 2) & block.defined
         limit = np.float32(self.threshold)  # float32 like the weights, or 1/100 would be below 0.01
         small = ((block.values.astype(np.float32) < limit) & block.mask).sum(-1)
@@ -83,15 +86,11 @@ class Sparsity(Metric):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SinkShare(Metric):
+class SinkShare(BlockMetric):
     """Mass that goes to a learned sink, which is no token."""
 
-    def bind(self, axes: Axes) -> Callable[[Block], Sums] | None:
-        """Return what computes the partial sums of a block."""
-        return self._sums
-
-    @staticmethod
-    def _sums(block: Block) -> Sums:
+    def sums(self, block: Block) -> Sums:
+        """Return the partial sums of a block."""
         eligible = (block.seen >= 1) & block.defined
         mass = block.sink_mass
         if mass is None:

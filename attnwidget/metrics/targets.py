@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,6 +20,8 @@ Rows: TypeAlias = Callable[[Positions], NDArray[Any]]
 """Query positions [queries] -> target [queries, keys], bool or float."""
 Rule: TypeAlias = Callable[[Axes], Rows | None]
 """Axes -> their target by rows; None where the target does not apply."""
+Target: TypeAlias = NDArray[Any] | Callable[[tuple[Token, ...], tuple[Token, ...]], Any]
+"""A matrix [queries, keys], or what makes one from the query tokens and the key tokens."""
 
 ELIGIBLE = "Queries that see at least one target key and at least one other key."
 
@@ -90,10 +93,12 @@ def target_score(
 def detector(
     name: str,
     title: str,
-    target: NDArray[Any] | Callable[[tuple[Token, ...]], NDArray[Any]],
+    target: Target,
     *,
     formula: str = "mean over q of Σₖ w(q, k) · target(q, k)",
     source: str = "Given by the user",
+    eligible: str = ELIGIBLE,
+    of: Sequence[Axes] = (),
 ) -> TargetMetric:
     """Make a metric from a target of one's own.
 
@@ -103,11 +108,13 @@ def detector(
         Key in the registry.
     title : str
         What the screen calls it.
-    target : array [queries, keys], or function of the tokens that returns one
-        Bool, or values between 0 and 1. A function applies to self-attention only and serves every prompt; an
-        array fits one prompt.
-    formula, source : str
+    target : array [queries, keys], or function of the query tokens and the key tokens that returns one
+        True and False, or values between 0 and 1. A function serves every prompt, and returns None where it
+        does not apply; in self-attention both its arguments are the same tokens.
+    formula, source, eligible : str
         For readers.
+    of : sequence of Axes
+        The tokens that an array is about: elsewhere it does not apply. Without them it is about any pattern.
 
     Returns
     -------
@@ -121,17 +128,18 @@ def detector(
         When measured: a target that is not [queries, keys].
     """
 
+    @lru_cache(maxsize=1)
     def rule(axes: Axes) -> Rows | None:
-        if callable(target):
-            if not axes.self_attention:
-                return None
-            made = target(axes.queries)
+        if not callable(target):
+            made: Any = target if not of or any(axes.alike(other) for other in of) else None
         else:
-            made = target
+            made = target(axes.queries, axes.keys)
+        if made is None:
+            return None
         matrix = checked_target(made, (len(axes.queries), len(axes.keys)))
         return lambda positions: matrix[positions]
 
-    return TargetMetric(name=name, title=title, formula=formula, source=source, rule=rule)
+    return TargetMetric(name=name, title=title, formula=formula, source=source, eligible=eligible, rule=rule)
 
 
 def checked_target(target: Any, shape: tuple[int, int]) -> NDArray[Any]:

@@ -13,8 +13,9 @@ from attnwidget.errors import InputError, ShapeError
 from attnwidget.metrics.axes import Axes
 from attnwidget.metrics.measure import measure_arrays
 from attnwidget.metrics.registry import Registry, standard
+from attnwidget.metrics.table import measure_heads
 from attnwidget.metrics.targets import detector, target_score
-from attnwidget.record import Token
+from attnwidget.record import AttentionRecord, Token
 from tests.metrics.patterns import axes, causal, even, one_hot, softmax, tokens
 
 
@@ -45,12 +46,12 @@ def test_a_target_score_agrees_with_a_plain_loop(
 def test_a_matrix_and_a_function_join_the_registry() -> None:
     text = tokens("(", "a", "b", ")")
 
-    def opener(given: tuple[Token, ...]) -> np.ndarray:
-        return np.asarray([[q.text == ")" and k.text == "(" for k in given] for q in given])
+    def opener(queries: tuple[Token, ...], keys: tuple[Token, ...]) -> np.ndarray:
+        return np.asarray([[q.text == ")" and k.text == "(" for k in keys] for q in queries])
 
     own = standard().with_(
         detector("opener", "Bracket to opener", opener),
-        detector("opener matrix", "The same", opener(text), source="A test"),
+        detector("opener matrix", "The same", opener(text, text), source="A test"),
     )
     assert own.names == (*standard().names, "opener", "opener matrix")
     assert "opener" not in standard()
@@ -60,17 +61,48 @@ def test_a_matrix_and_a_function_join_the_registry() -> None:
     assert own["opener matrix"].source == "A test"
 
 
-def test_a_function_of_the_tokens_does_not_apply_across() -> None:
+def test_targets_apply_across_unless_they_say_not() -> None:
     crossed = Axes(tokens("a"), tokens("b", "c"), self_attention=False)
+
+    def second(queries: tuple[Token, ...], keys: tuple[Token, ...]) -> np.ndarray | None:
+        return np.asarray([[key.text == "c" for key in keys] for _ in queries])
+
+    def among_themselves(queries: tuple[Token, ...], keys: tuple[Token, ...]) -> np.ndarray | None:
+        return None if queries != keys else np.eye(len(keys))
+
     own = [
-        detector("function", "Function", lambda given: np.ones((len(given), len(given)))),
+        detector("function", "Function", second),
+        detector("self", "Self", among_themselves),
         detector("matrix", "Matrix", np.asarray([[True, False]])),
     ]
-    found = measure_arrays(
-        np.asarray([[[0.25, 0.75]]], dtype=np.float32), np.ones((1, 2), bool), crossed, own
-    )
-    assert found["function"].counts[0] == 0
+    weights = np.asarray([[[0.25, 0.75]]], dtype=np.float32)
+    found = measure_arrays(weights, np.ones((1, 2), bool), crossed, own)
+    assert found["function"].values[0] == 0.75
+    assert found["self"].counts[0] == 0
     assert found["matrix"].values[0] == 0.25
+
+
+def test_a_matrix_that_belongs_to_some_tokens_is_about_no_others() -> None:
+    target = np.tri(3, k=-1, dtype=bool)
+    own = [detector("own", "Own", target, of=[axes(2), axes(3)])]
+    weights = one_hot([0, 0, 1], 3)[None]
+    assert measure_arrays(weights, causal(3), axes(3), own)["own"].values[0] == 1
+    others = Axes.of_self(tokens("x", "y", "z"))
+    assert measure_arrays(weights, causal(3), others, own)["own"].counts[0] == 0
+
+
+def test_a_function_is_asked_once_for_all_layers() -> None:
+    asked: list[int] = []
+
+    def target(queries: tuple[Token, ...], keys: tuple[Token, ...]) -> np.ndarray:
+        asked.append(len(queries))
+        return np.eye(len(queries))
+
+    weights = np.stack([even(causal(3))[None]] * 4)
+    record = AttentionRecord.from_attentions(weights, ["a", "b", "c"])
+    table = measure_heads(record, metrics=[detector("own", "Own", target)])
+    assert asked == [3]
+    assert table.values["own"].shape == (4, 1)
 
 
 @pytest.mark.parametrize(
