@@ -14,6 +14,7 @@ import { createInspector } from "./ui/inspector";
 import { createHelp, listenForKeys } from "./ui/keys";
 import { createLook } from "./ui/look";
 import { createTabs, tabId } from "./ui/tabs";
+import { createTray } from "./ui/tray";
 import type { View } from "./wire/schema.gen";
 
 export interface App {
@@ -98,6 +99,7 @@ export function createApp(host: HTMLElement, transport: Transport): App {
       createControls(app, abort),
     ),
     createChips(app, abort),
+    createTray(app, abort),
     createBanner(app, abort),
     main,
     createFooter(app, transport.kind, () => help.toggle(), abort),

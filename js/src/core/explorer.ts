@@ -3,7 +3,7 @@ import { batch, computed, effect, type ReadonlySignal, type Signal, signal } fro
 import { WireError } from "../transport/errors";
 import { same } from "../transport/same";
 import type { Transport } from "../transport/types";
-import type { ErrorInfo, HeadNote, OpenMeta, Theme } from "../wire/schema.gen";
+import type { ErrorInfo, HeadNote, HeadRef, OpenMeta, Theme } from "../wire/schema.gen";
 import { clampPlace, clampSelection, findLayer, findSite, NOTHING_HELD, type Place, tokensOf } from "./clamp";
 import { followAnswer, type Wanted } from "./follow-answer";
 import { whenIdle } from "./idle";
@@ -11,11 +11,12 @@ import { Latest } from "./latest";
 import { LayerLoader, readPredictions } from "./loader";
 import { readMetrics } from "./measures";
 import { readModel } from "./overview";
+import { followPins, togglePins } from "./pinned";
 import { Reports } from "./reports";
 import { RowLoader, type RowsWanted } from "./rows";
 import { createRuns } from "./runs";
 import { Traits } from "./synced";
-import { readTerms } from "./terms";
+import { queryAsked, readTerms } from "./terms";
 import type { Explorer, Focus, LayerData, Palette, Prediction } from "./types";
 
 /** What the frame around the panes needs besides what panes see. */
@@ -33,6 +34,8 @@ export interface ExplorerApp extends Explorer {
   readonly loading: ReadonlySignal<boolean>;
   /** The kernel has been silent for long, or null. */
   readonly silent: ReadonlySignal<string | null>;
+  /** Why a pinned head is not shown. */
+  readonly pinError: ReadonlySignal<ErrorInfo | null>;
   run(prompt: string, context: string): void;
   cancel(): void;
   dismissError(): void;
@@ -40,6 +43,11 @@ export interface ExplorerApp extends Explorer {
   moveHead(by: number): void;
   toggleHead(head: number): void;
   soloHead(head: number): void;
+  /** Pins the chosen heads, or takes them off where all of them are pinned. */
+  togglePins(): void;
+  unpin(head: HeadRef): void;
+  /** Shows one head alone, of any layer and kind of attention. */
+  goTo(head: HeadRef): void;
   destroy(): void;
 }
 
@@ -334,9 +342,9 @@ export function createExplorer(
   const termsWanted = computed<Wanted<"neuron"> | null>(() => {
     const now = view.value === "neuron" ? here.value : null;
     const head = now?.patterns[0]?.head;
-    if (now === null || head === undefined) return null;
-    const last = now.queryTokens.label.length - 1;
-    const query = Math.min(last, focus.value.query ?? last);
+    // Merged words have no queries and keys; the pane says so without an error.
+    if (now === null || head === undefined || now.record.words) return null;
+    const query = queryAsked(now, focus.value);
     const { site: of, info, record: meta } = now;
     return { record: meta.record, args: { site: of.kind, layer: info.layer, head, query } };
   });
@@ -351,6 +359,11 @@ export function createExplorer(
     },
     abort,
   );
+
+  const comparing = signal(false);
+  const pins = followPins({ loader, data, pinned, comparing }, abort);
+  const chosenHeads = (): HeadRef[] =>
+    heads.peek().map((head) => ({ site: site.peek(), layer: layer.peek(), head }));
 
   // --- Steps ---------------------------------------------------------------------------------------------
 
@@ -382,12 +395,15 @@ export function createExplorer(
     theme,
     status,
     hover,
+    comparing,
     focus,
     palette,
     data,
     model,
     metrics,
     terms,
+    pins: pins.pins,
+    compared: pins.compared,
     exact: rows.rows,
     predictions,
     error: reports.error,
@@ -399,6 +415,7 @@ export function createExplorer(
     running: runs.running,
     loading,
     silent: reports.silent,
+    pinError: pins.error,
     hold(next) {
       const empty = next === null || (next.query === null && next.key === null);
       selection.value = empty ? NOTHING_HELD : { query: next.query, key: next.key, locked: true };
@@ -424,6 +441,19 @@ export function createExplorer(
     },
     soloHead(head) {
       heads.value = [head];
+    },
+    togglePins() {
+      pinned.value = togglePins(pinned.peek(), chosenHeads());
+    },
+    unpin(head) {
+      pinned.value = pinned.peek().filter((other) => !same(other, head));
+    },
+    goTo(head) {
+      batch(() => {
+        site.value = head.site;
+        layer.value = head.layer;
+        heads.value = [head.head];
+      });
     },
     destroy() {
       release.abort();

@@ -102,10 +102,12 @@ export class LayerLoader {
     if (thumbnails === undefined)
       throw new RangeError(`The reply for layer ${place.layer} lacks thumbnails.`);
     const [rows, columns] = thumbnails.size;
+    // Another request for this layer may have been answered meanwhile.
+    const before = this.#layers.get(key) ?? cached;
     const layer: CachedLayer = {
-      patterns: new Map([...(cached?.patterns ?? []), ...patterns]),
+      patterns: new Map([...(before?.patterns ?? []), ...patterns]),
       thumbnails,
-      bytes: bytes + (cached?.bytes ?? thumbnails.heads * rows * columns),
+      bytes: bytes + (before?.bytes ?? thumbnails.heads * rows * columns),
     };
     this.#layers.set(key, layer, layer.bytes);
     return layer;

@@ -133,6 +133,27 @@ export interface Prediction {
   readonly prob: number;
 }
 
+/** A pinned head: the record on screen has it, shows another kind of attention, or does not have it. */
+export interface PinnedHead {
+  readonly ref: HeadRef;
+  readonly state: "here" | "away" | "missing";
+  /** Why it is not here, in a few words; "" where it is. */
+  readonly reason: string;
+  /** Its layer: thumbnails, and its pattern alone while heads are compared; null until it is there. */
+  readonly data: LayerData | null;
+}
+
+/** One of the small head views that stand side by side. */
+export interface Compared {
+  readonly key: string;
+  readonly layer: number;
+  readonly heads: readonly number[];
+  /** Null until its pattern is there. */
+  readonly data: LayerData | null;
+  /** False for the heads that are chosen, which change with the controls. */
+  readonly pinned: boolean;
+}
+
 /** State and data of one view of one explorer. Setting a signal of the first group writes the trait. */
 export interface Explorer {
   // Shared with Python and with other views.
@@ -155,6 +176,8 @@ export interface Explorer {
   readonly status: ReadonlySignal<Status>;
   // Of this view alone.
   readonly hover: Signal<Focus | null>;
+  /** Whether pinned heads stand side by side in the head view. */
+  readonly comparing: Signal<boolean>;
   /** What the inspector speaks of: the hovered token or cell, else what is held. */
   readonly focus: ReadonlySignal<Focus>;
   readonly palette: ReadonlySignal<Palette>;
@@ -166,6 +189,9 @@ export interface Explorer {
   readonly metrics: ReadonlySignal<HeadMetrics | null>;
   /** What the neuron view shows, once it has asked; null before. */
   readonly terms: ReadonlySignal<ScoreTerms | null>;
+  readonly pins: ReadonlySignal<readonly PinnedHead[]>;
+  /** What stands side by side while comparing; fewer than two are nothing to compare. */
+  readonly compared: ReadonlySignal<readonly Compared[]>;
   /** Exact rows of the focused query for the chosen heads, when they have arrived; else empty. */
   readonly exact: ReadonlySignal<readonly ExactRow[]>;
   /** What the model expects after the token at `query`, best first; empty when it is not a causal model. */

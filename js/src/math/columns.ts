@@ -63,25 +63,29 @@ export function layoutColumns(input: ColumnsInput): Columns {
     : (height - 2 * COLUMN_PAD) / rows;
   const row = Math.min(ROW_MAX, Math.max(ROW_MIN, Math.floor(room)));
   const narrow = width < 560;
+  // Side by side with others: labels before positions, which tooltips tell too.
+  const tight = width < 340;
+  const edge = tight ? 6 : EDGE;
+  const gap = tight ? 6 : GAP;
   const blockWidth =
     heads === 0 ? 0 : Math.max(2, Math.min(narrow ? 6 : 8, Math.floor((narrow ? 44 : 72) / heads)));
   const blocksWidth = Math.max(18, blockWidth * heads);
-  const indexWidth = narrow ? 26 : INDEX;
-  const numberWidth = NUMBER;
+  const indexWidth = tight ? 0 : narrow ? 26 : INDEX;
+  const numberWidth = tight ? 42 : NUMBER;
   const queryNumberWidth = narrow ? 0 : NUMBER;
   const keyIndexWidth = input.keyIndex && !narrow ? INDEX : 0;
   const fixed =
-    2 * EDGE + 4 * GAP + blocksWidth + indexWidth + numberWidth + queryNumberWidth + keyIndexWidth;
-  const lines = Math.max(72, width * (narrow ? 0.24 : 0.3));
+    2 * edge + 4 * gap + blocksWidth + indexWidth + numberWidth + queryNumberWidth + keyIndexWidth;
+  const lines = Math.max(tight ? 60 : 72, width * (tight ? 0.2 : narrow ? 0.24 : 0.3));
   const labels = Math.max(2 * LABEL_MIN, width - fixed - lines);
   const wanted = [Math.max(LABEL_MIN, input.queryText), Math.max(LABEL_MIN, input.keyText)] as const;
   const [queryLabel, keyLabel] = share(labels, wanted[0], wanted[1]);
-  const queryWidth = indexWidth + queryNumberWidth + queryLabel + GAP;
-  const queryBlocks = EDGE + queryWidth + GAP;
+  const queryWidth = indexWidth + queryNumberWidth + queryLabel + gap;
+  const queryBlocks = edge + queryWidth + gap;
   const lineLeft = queryBlocks - 3;
-  const keyWidth = keyLabel + GAP + numberWidth + keyIndexWidth;
-  const keyLeft = width - EDGE - keyWidth;
-  const keyBlocks = keyLeft - GAP - blocksWidth;
+  const keyWidth = keyLabel + gap + numberWidth + keyIndexWidth;
+  const keyLeft = width - edge - keyWidth;
+  const keyBlocks = keyLeft - gap - blocksWidth;
   const lineRight = Math.max(lineLeft + 24, keyBlocks - 3);
   return {
     width,

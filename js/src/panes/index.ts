@@ -1,7 +1,7 @@
 // The panes by view.
 import type { CreatePane } from "../core/types";
 import type { View } from "../wire/schema.gen";
-import { createHeadPane } from "./head";
+import { createHeadPanes } from "./head/compare";
 import { createMatrixPane } from "./matrix";
 import { createMetricsPane } from "./metrics";
 import { createModelPane } from "./model";
@@ -9,7 +9,7 @@ import { createNeuronPane } from "./neuron";
 import { createTextPane } from "./text";
 
 export const panes: Readonly<Record<View, CreatePane>> = {
-  head: createHeadPane,
+  head: createHeadPanes,
   model: createModelPane,
   neuron: createNeuronPane,
   matrix: createMatrixPane,

@@ -1,5 +1,6 @@
-// The heads of the layer: toggles with a small pattern each; a double click shows one head alone.
+// The heads of the layer: toggles with a small pattern each; a double click shows one head alone. Pin puts them aside.
 import type { ExplorerApp } from "../core/explorer";
+import { isHead } from "../core/pinned";
 import type { Palette, Thumbnails } from "../core/types";
 import { mix, parseColour, type Rgb } from "../math/colour";
 import { decimal } from "../math/format";
@@ -37,7 +38,7 @@ export function thumbnailPixels(
   return pixels;
 }
 
-function paintThumbnail(
+export function paintThumbnail(
   canvas: HTMLCanvasElement,
   thumbnails: Thumbnails,
   head: number,
@@ -77,6 +78,22 @@ function createChip(head: number): Chip {
   return { button, canvas, name, note };
 }
 
+/** Puts the chosen heads aside, or takes them off again. */
+function createPin(app: ExplorerApp, abort: AbortSignal): HTMLElement {
+  const pin = el("button", { type: "button", class: "aw-pin" }, "Pin");
+  pin.addEventListener("click", () => app.togglePins(), { signal: abort });
+  follow(abort, () => {
+    const [site, layer, heads] = [app.site.value, app.layer.value, app.heads.value];
+    const isPinned = (head: number) => app.pinned.value.some((ref) => isHead(ref, { site, layer, head }));
+    const names = `${heads.length === 1 ? "head" : "heads"} ${heads.join(", ")}`;
+    pin.disabled = heads.length === 0;
+    setAttribute(pin, "aria-pressed", String(heads.length > 0 && heads.every(isPinned)));
+    setAttribute(pin, "aria-label", heads.length === 0 ? "Pin" : `Pin ${names}`);
+    pin.title = "Keep the chosen heads, to compare them with heads of other layers (p)";
+  });
+  return pin;
+}
+
 export function createChips(app: ExplorerApp, abort: AbortSignal): HTMLElement {
   const group = el("div", { class: "aw-chip-list", role: "group", "aria-label": "Heads" });
   const row = el(
@@ -84,6 +101,7 @@ export function createChips(app: ExplorerApp, abort: AbortSignal): HTMLElement {
     { class: "aw-chips" },
     el("span", { class: "aw-label", "aria-hidden": "true" }, "Heads"),
     group,
+    createPin(app, abort),
   );
   let chips: Chip[] = [];
   let current = 0;

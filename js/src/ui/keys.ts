@@ -9,6 +9,7 @@ export const KEYS: readonly (readonly [keys: string, meaning: string])[] = [
   ["[ ]", "previous, next layer, wherever the focus is"],
   ["{ }", "previous, next head, wherever the focus is"],
   ["1 … 6", "Head, Model, Neuron, Matrix, Text, Metrics"],
+  ["p", "pin the chosen heads, or take them off (on a pinned head, Delete does)"],
   ["Enter", "hold the token or cell"],
   ["Esc", "let go"],
   ["/", "write a prompt; Enter runs it, Shift+Enter breaks the line"],
@@ -91,6 +92,7 @@ function act(event: KeyboardEvent, app: ExplorerApp, actions: KeyActions): boole
     "]": () => app.moveLayer(1),
     "{": () => app.moveHead(-1),
     "}": () => app.moveHead(1),
+    p: () => app.togglePins(),
   };
   const arrows: Record<string, () => void> = {
     ArrowLeft: () => app.moveLayer(-1),

@@ -1,6 +1,7 @@
 // An explorer without a transport: signals that a test sets, the same that panes see of the real one.
 import { computed, type Signal, signal } from "@preact/signals-core";
 import type {
+  Compared,
   ExactRow,
   Explorer,
   Focus,
@@ -46,6 +47,7 @@ export interface TestExplorer extends Explorer {
   readonly model: Signal<ModelThumbnails | null>;
   readonly metrics: Signal<HeadMetrics | null>;
   readonly terms: Signal<ScoreTerms | null>;
+  readonly compared: Signal<readonly Compared[]>;
   readonly exact: Signal<readonly ExactRow[]>;
 }
 
@@ -74,6 +76,7 @@ export function testExplorer(start: LayerData | null): TestExplorer {
     pinned: signal<HeadRef[]>([]),
     status: signal(IDLE),
     hover,
+    comparing: signal(false),
     focus: computed(
       () => hover.value ?? (selection.value.locked ? selection.value : { query: null, key: null }),
     ),
@@ -82,6 +85,8 @@ export function testExplorer(start: LayerData | null): TestExplorer {
     model: signal<ModelThumbnails | null>(null),
     metrics: signal<HeadMetrics | null>(null),
     terms: signal<ScoreTerms | null>(null),
+    pins: signal([]),
+    compared: signal<readonly Compared[]>([]),
     exact: signal<readonly ExactRow[]>([]),
     predictions: signal(() => []),
     error: signal<ErrorInfo | null>(null),

@@ -1,6 +1,6 @@
 // The gallery's cases: everything that a pane must be able to show.
 import type { HeadNote, OpenMeta, SiteInfo, SiteKind, State, Status } from "../../wire/schema.gen";
-import { PROTOCOL } from "../../wire/schema.gen";
+import { MASKED, PROTOCOL } from "../../wire/schema.gen";
 import { createOpen, createSite, createTokens, type RecordSpec } from "./record";
 import {
   anyRule,
@@ -70,6 +70,7 @@ interface Shape {
   readonly sink?: number;
   readonly open?: Partial<OpenMeta>;
   readonly edit?: (matrix: Matrix) => void;
+  readonly terms?: RecordSpec["terms"];
 }
 
 /** A record of one decoder over the given pieces of text. */
@@ -95,7 +96,7 @@ function decoderRecord(record: string, model: string, pieces: readonly string[],
     shape.edit?.(made);
     return made;
   });
-  return { open, matrix, companded, predictions };
+  return { open, matrix, companded, predictions, terms: shape.terms };
 }
 
 /** Makes each matrix once. */
@@ -239,6 +240,57 @@ function crossRecord(): RecordSpec {
   return { open, matrix, companded: false, predictions: [] };
 }
 
+/** Every term that a score can have, and key-value heads that several heads share. */
+function termsRecord(): RecordSpec {
+  return decoderRecord("terms", "every-term-made-up", CAT, {
+    layers: 2,
+    heads: 8,
+    sink: 3,
+    rule: (layer, head) => (query, key, words) => 0.5 * anyRule(layer, head)(query, key, words),
+    info: { kv_heads: 2, sinks: true, rotary: true, window: 12 },
+    edit: (matrix) => {
+      for (let query = 12; query < matrix.queries; query++) {
+        const row = query * matrix.keys;
+        matrix.weights.fill(MASKED, row, row + query - 11);
+        matrix.scores.fill(Number.NaN, row, row + query - 11);
+        rescale(matrix, query, 3);
+      }
+    },
+    terms: { dims: 128, softcap: 8, sink: 3, bias: (query, key) => -0.05 * (query - key) },
+  });
+}
+
+/** Weights of a query anew from its scores and the sink's. */
+function rescale({ weights, scores, keys }: Matrix, query: number, sink: number): void {
+  const row = query * keys;
+  let total = Math.exp(sink);
+  for (let key = 0; key < keys; key++) {
+    const score = scores[row + key] as number;
+    if (!Number.isNaN(score)) total += Math.exp(score);
+  }
+  for (let key = 0; key < keys; key++) {
+    const score = scores[row + key] as number;
+    if (!Number.isNaN(score)) weights[row + key] = Math.exp(score) / total;
+  }
+}
+
+/** Few queries over very many keys. */
+function manyKeysRecord(): RecordSpec {
+  const [encoder, decoder] = [manyTokens(4096), "<s>¦ Kurz¦ gesagt¦:¦ ja¦.".split("¦")];
+  const streams = { encoder: createTokens(encoder), decoder: createTokens(decoder) };
+  const open = createOpen("keys4096", "many-keys-made-up", streams, [createSite("cross", 1, 2)]);
+  const matrix = remembered((_, layer, head) =>
+    createMatrix({
+      queries: decoder,
+      keys: encoder,
+      rule: (query, key) => (key === 2900 + 30 * query ? 9 : 0),
+      seed: layer * 64 + head,
+      causal: false,
+    }),
+  );
+  return { open, matrix, companded: false, predictions: [], terms: { dims: 128 } };
+}
+
 /** The embedded model's record, as the tests' Python writes it beside the page. */
 export interface EmbeddedRecord {
   readonly open: OpenMeta;
@@ -353,7 +405,13 @@ export function createCases(embedded?: EmbeddedRecord): readonly GalleryCase[] {
     one(
       "sinks",
       "Learned sinks",
-      decoderRecord("sinks", "gpt-oss-made-up", CAT, { layers: 3, heads: 4, sink: 5, info: { sinks: true } }),
+      decoderRecord("sinks", "gpt-oss-made-up", CAT, {
+        layers: 3,
+        heads: 4,
+        sink: 5,
+        info: { sinks: true },
+        terms: { dims: 64, sink: 5 },
+      }),
       {
         prompt: CAT_STATE.prompt as string,
         heads: [0, 2],
@@ -415,8 +473,23 @@ export function createCases(embedded?: EmbeddedRecord): readonly GalleryCase[] {
       ...CAT_STATE,
       status: { ...IDLE, phase: "running", run: "r1", done: 5, total: 12 },
     }),
+    one("terms", "Every term of a score", termsRecord(), {
+      prompt: CAT_STATE.prompt as string,
+      layer: 1,
+      heads: [5],
+    }),
+    one("keys4096", "4,096 keys", manyKeysRecord(), { prompt: "(4096 tokens)", site: "cross" }),
     one("empty", "Before the first record", null, {
       status: { ...IDLE, phase: "running", run: "r0" },
+    }),
+    one("pins", "Pinned heads of several layers", CAT_RECORD, {
+      ...CAT_STATE,
+      heads: [0],
+      pinned: [
+        { site: "decoder", layer: 2, head: 0 },
+        { site: "decoder", layer: 0, head: 1 },
+        { site: "decoder", layer: 1, head: 1 },
+      ],
     }),
   ];
 }
