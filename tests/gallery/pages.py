@@ -36,6 +36,7 @@ CASES = (
     "error",
     "running",
     "empty",
+    "pins",
 )
 VIEWS = ("head", "model", "matrix", "text")
 

@@ -174,6 +174,8 @@ const CAT_RECORD = decoderRecord("default", "embedded", CAT, {
   ]),
 });
 
+const PINS_RECORD: RecordSpec = { ...CAT_RECORD, open: { ...CAT_RECORD.open, record: "pins" } };
+
 const CAT_STATE: Partial<State> = {
   prompt: CAT.slice(1).join(""),
   layer: 2,
@@ -482,7 +484,7 @@ export function createCases(embedded?: EmbeddedRecord): readonly GalleryCase[] {
     one("empty", "Before the first record", null, {
       status: { ...IDLE, phase: "running", run: "r0" },
     }),
-    one("pins", "Pinned heads of several layers", CAT_RECORD, {
+    one("pins", "Pinned heads of several layers", PINS_RECORD, {
       ...CAT_STATE,
       heads: [0],
       pinned: [
