@@ -101,7 +101,6 @@ class _NeuronView:
 
     show = staticmethod(show)
     __call__ = staticmethod(show)
-    __doc__ = show.__doc__
     __signature__ = signature(show)
 
 

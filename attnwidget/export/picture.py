@@ -71,7 +71,8 @@ def picture(record: AttentionRecord, look: Look) -> tuple[bytes, tuple[int, int]
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    draw = {"head": draw_lines, "model": draw_model, "matrix": draw_matrix, "text": draw_text}[look.view]
+    # The neuron view and the metrics have no still of their own: the pattern of the head stands for them.
+    draw = {"head": draw_lines, "model": draw_model, "text": draw_text}.get(look.view, draw_matrix)
     with mpl.rc_context({"font.family": _fonts(), "font.size": 8.0}), warnings.catch_warnings():
         # A script without a font becomes boxes; a reader of the notebook could do nothing about it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attnwidget.errors import InputError
+from attnwidget.errors import AttnWidgetError, InputError
 from attnwidget.record import AttentionRecord, Site
 from attnwidget.service import Service
 from attnwidget.wire.arrays import Buffers, unpack
@@ -161,7 +161,7 @@ def _ask(service: Service, buffers: Buffers, kind: str, **args: Any) -> Any:
             parts.append(whole[:length])
             whole = whole[length:]
     if not reply["ok"]:
-        raise InputError(reply["error"]["what"], reply["error"]["todo"])
+        raise AttnWidgetError(reply["error"]["what"], reply["error"]["todo"])
     return {
         name: buffers.add(unpack(value, parts)) if _is_array(value) else value
         for name, value in reply["meta"].items()

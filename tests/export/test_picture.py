@@ -42,7 +42,7 @@ def between_columns(image: np.ndarray) -> int:
     return int((image[120 : height - 10, int(0.36 * width) : int(0.64 * width)] != 255).any(axis=-1).sum())
 
 
-@pytest.mark.parametrize("view", ["head", "model", "matrix", "text"])
+@pytest.mark.parametrize("view", ["head", "model", "neuron", "matrix", "text", "metrics"])
 @pytest.mark.parametrize("dark", [False, True])
 def test_each_view_is_drawn_on_its_paper(view: str, dark: bool) -> None:
     look = replace(LOOK, view=view, dark=dark)  # type: ignore[arg-type]
