@@ -14,7 +14,9 @@ import traitlets as t
 
 from attnwidget.errors import InputError, MissingDependencyError, NotRecordedError
 from attnwidget.export import Look, describe, picture
-from attnwidget.record import AttentionRecord
+from attnwidget.metrics.table import HeadTable
+from attnwidget.metrics.targets import Target
+from attnwidget.record import AttentionRecord, Pick
 from attnwidget.service import Service, state
 from attnwidget.service.answers import opening
 from attnwidget.service.service import IDLE, Runner
@@ -135,7 +137,12 @@ class AttentionExplorer(anywidget.AnyWidget):
         if unknown := sorted(set(traits) - (State.__annotations__.keys() | {"layout"})):
             raise TypeError(f"AttentionExplorer has no trait {', '.join(unknown)}.")
         self._service = Service(
-            record, runner=runner, head_notes=head_notes, on_record=self._show, on_status=self._tell
+            record,
+            runner=runner,
+            head_notes=head_notes,
+            on_record=self._show,
+            on_status=self._tell,
+            apart=True,
         )
         self._shown = record
         site, layer, heads = opening(record, traits.get("site"), traits.get("layer"))
@@ -173,6 +180,85 @@ class AttentionExplorer(anywidget.AnyWidget):
     def cancel(self) -> None:
         """Cancel the run that is under way."""
         self._service.cancel()
+
+    def metrics(self, site: SiteKind | None = None, queries: Pick | None = None) -> HeadTable:
+        """Return every metric and detector of every head, as numbers.
+
+        Parameters
+        ----------
+        site : {"encoder", "decoder", "cross"}, optional
+            The kind of attention on screen if not given.
+        queries : slice, int or sequence of int, optional
+            Which queries to read. If not given, what the metrics map shows: all of them, or of long prompts
+            evenly spaced ones (`sampled` says how many); `slice(None)` reads all, however long it takes.
+
+        Returns
+        -------
+        HeadTable
+
+        Examples
+        --------
+        >>> import attnwidget as aw
+        >>> ex = aw.explore("the cat saw the cat saw the")
+        >>> table = ex.metrics()
+        >>> table.values["previous"].shape
+        (4, 4)
+        >>> best = table.top("previous", k=1)[0]
+        >>> (best.layer, best.head), best.value > 0.9
+        ((0, 0), True)
+        """
+        return self._service.metrics(site or self.site, queries)
+
+    def add_detector(
+        self,
+        name: str,
+        target: Target,
+        *,
+        title: str | None = None,
+        formula: str | None = None,
+        source: str = "you",
+    ) -> None:
+        """Measure, from now on, how much of each head's attention falls where a target says.
+
+        It stands beside the other metrics in the metrics map and in `metrics()`: the mean over queries of the
+        sum over keys of weight x target, over queries that can choose, with what an even spread would give.
+        A detector of the same name is replaced.
+
+        Parameters
+        ----------
+        name : str
+            Value of `metric` that shows it.
+        target : array [queries, keys], or function
+            True and False, or values between 0 and 1. An array is about the current prompt alone. A function
+            takes the query tokens and the key tokens, which are the same in self-attention, and returns such
+            an array, for every prompt; or None where it does not apply.
+        title, formula, source : str, optional
+            What the screen says of it.
+
+        Raises
+        ------
+        InputError, ShapeError
+            If the name is taken by a standard metric, or the target does not fit the prompt.
+
+        Examples
+        --------
+        >>> import attnwidget as aw
+        >>> ex = aw.explore("the cat saw the dog")
+        >>> def same_initial(queries, keys):
+        ...     return [[q.text.strip()[:1] == k.text.strip()[:1] for k in keys] for q in queries]
+        >>> ex.add_detector("initials", same_initial, title="Same first letter")
+        >>> ex.detectors, ex.metrics().values["initials"].shape
+        (['initials'], (4, 4))
+        """
+        self._service.add_detector(name, target, title=title, formula=formula, source=source)
+        self._tell_detectors()
+
+    def remove_detector(self, name: str) -> None:
+        """Measure a detector no more; InputError names those that were added."""
+        self._service.remove_detector(name)
+        if self.metric == name:
+            self.metric = "entropy"
+        self._tell_detectors()
 
     def __repr__(self) -> str:
         return describe(self._shown, self._look())
@@ -219,6 +305,11 @@ class AttentionExplorer(anywidget.AnyWidget):
             self.selection = held
             self.weighting = self._service.weighting
             self.set_trait("record_id", shown.id)
+
+    def _tell_detectors(self) -> None:
+        # Twice, so that the front end asks again where one was replaced by another of its name.
+        for names in ([], list(self._service.own)):
+            self.set_trait("detectors", names)
 
     def _tell(self, status: Status) -> None:
         self.set_trait("status", status)

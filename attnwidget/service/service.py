@@ -8,9 +8,11 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
-from attnwidget.errors import CancelledError, NotRecordedError
+from attnwidget.errors import CancelledError, InputError, NotRecordedError
 from attnwidget.metrics.registry import Registry, standard
-from attnwidget.record import AttentionRecord
+from attnwidget.metrics.table import HeadTable, measure_heads
+from attnwidget.metrics.targets import Target
+from attnwidget.record import AttentionRecord, Pick
 from attnwidget.service.answers import (
     answer_layer,
     answer_model,
@@ -18,14 +20,18 @@ from attnwidget.service.answers import (
     answer_row,
     describe,
 )
-from attnwidget.service.heads import answer_metrics
+from attnwidget.service.detectors import make_detector
+from attnwidget.service.heads import Measurements, answer_metrics
 from attnwidget.service.neuron import answer_neuron
 from attnwidget.wire.arrays import Buffers
 from attnwidget.wire.messages import Buffer, check_request, error_info, messages, reply_error, reply_ok
-from attnwidget.wire.schema import HeadNote, Request, Status, Weighting
+from attnwidget.wire.schema import HeadNote, Request, SiteKind, Status, Weighting
 
 PROGRESS_SECONDS = 0.1
 """Progress is told at most this often."""
+
+LONG = frozenset({"metrics"})
+"""Kinds of request that may take a second."""
 
 IDLE: Status = {"phase": "idle", "run": None, "done": 0, "total": 0, "message": "", "error": None}
 
@@ -69,6 +75,8 @@ class Service:
         Called with each new record and with the prompt and context that it belongs to.
     on_status : callable
         Called with each new status.
+    apart : bool
+        Answer requests that take long on a thread of their own, so that quick ones need not wait.
     """
 
     def __init__(
@@ -79,6 +87,7 @@ class Service:
         head_notes: Sequence[HeadNote] = (),
         on_record: Callable[[AttentionRecord], None] = lambda record: None,
         on_status: Callable[[Status], None] = lambda status: None,
+        apart: bool = False,
     ) -> None:
         self.record = record
         self.shown = record
@@ -86,11 +95,18 @@ class Service:
         self._weighting: Weighting = "weights"
         self.runner = runner
         self.head_notes = tuple(head_notes)
-        self.registry: Registry = standard()
-        self.own: frozenset[str] = frozenset()
+        self.standard: Registry = standard()
+        self.registry: Registry = self.standard
+        self._measurements = Measurements()
+        self._apart = apart
         self._on_record, self._on_status = on_record, on_status
         self._lock = threading.RLock()
         self._current: _Run | None = None
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Names of the detectors that the user added."""
+        return self.registry.names[len(self.standard) :]
 
     @property
     def weighting(self) -> Weighting:
@@ -113,12 +129,41 @@ class Service:
             if request["kind"] == "run":
                 prompt, context = request["args"]["prompt"], request["args"].get("context")
                 self._spawn(_Run(request["id"]), prompt, context, send)
-                return
-            meta, buffers = self._answer(request)
+            elif request["kind"] in LONG and self._apart:
+                _on_thread(lambda: self._reply(request, send))
+            else:
+                self._reply(request, send)
         except Exception as error:
             send(reply_error(str(request_id), error), [])
-            return
-        _reply(send, request["id"], meta, buffers)
+
+    def add_detector(self, name: str, target: Target, **texts: Any) -> None:
+        """Measure a detector of the user's own from now on, in place of an earlier one of its name.
+
+        Raises
+        ------
+        InputError, ShapeError
+            If a standard metric has this name, or the target fits nothing; see `make_detector`.
+        """
+        if name in self.standard:
+            raise InputError(f"There is a standard metric named {name!r}.", "Choose another name.")
+        records = [record for record in (self.shown, self.record) if record is not None]
+        made = make_detector(records, name, target, **texts)
+        others = [other for other in self.registry.names if other != name]
+        self.registry = self.registry.only(others).with_(made)
+
+    def remove_detector(self, name: str) -> None:
+        """Measure a detector no more; InputError if there is none of this name."""
+        if name not in self.own:
+            known = ", ".join(self.own) or "none"
+            raise InputError(f"There is no detector {name!r}.", f"Detectors that were added: {known}.")
+        self.registry = self.registry.only([other for other in self.registry.names if other != name])
+
+    def metrics(self, site: SiteKind, queries: Pick | None = None) -> HeadTable:
+        """Return the metrics of every head of the record on screen, over some queries or as in the map."""
+        record = self._record("")
+        if queries is not None:
+            return measure_heads(record, site, self.registry, queries=queries)
+        return self._measurements.table(record, site, self.registry)
 
     def run(self, prompt: Any, context: str | None = None) -> AttentionRecord:
         """Run a prompt in this thread and make it the current record.
@@ -172,7 +217,8 @@ class Service:
             case "row":
                 return answer_row(record, args["site"], args["layer"], args["heads"], args["query"])
             case "metrics":
-                return answer_metrics(record, args["site"], self.registry, self.own)
+                table = self._measurements.table(record, args["site"], self.registry)
+                return answer_metrics(table, frozenset(self.own))
             case "neuron":
                 return answer_neuron(
                     self._tokenwise(record), args["site"], args["layer"], args["head"], args["query"]
@@ -196,6 +242,15 @@ class Service:
             )
         return cast(AttentionRecord, self.record)
 
+    def _reply(self, request: Request, send: Send) -> None:
+        try:
+            meta, buffers = self._answer(request)
+        except Exception as error:
+            send(reply_error(request["id"], error), [])
+            return
+        for content, parts in messages(reply_ok(request["id"], meta), buffers.data):
+            send(content, parts)
+
     def _spawn(self, run: _Run, prompt: Any, context: str | None, send: Send) -> None:
         def work() -> None:
             try:
@@ -205,11 +260,7 @@ class Service:
             else:
                 send(reply_ok(run.id, {"record": record.id}), [])
 
-        try:
-            threading.Thread(target=work, name="attnwidget-run", daemon=True).start()
-        except RuntimeError:
-            # Hosts without threads (Pyodide): the run then blocks, which is the best that can be had there.
-            work()
+        _on_thread(work)
 
     def _run(self, run: _Run, prompt: Any, context: str | None) -> AttentionRecord:
         with self._lock:
@@ -273,6 +324,9 @@ def _read(record: AttentionRecord, words: bool, weighting: Weighting) -> Attenti
     return record.merge_words() if words else record
 
 
-def _reply(send: Send, request_id: str, meta: Any, buffers: Buffers) -> None:
-    for content, parts in messages(reply_ok(request_id, meta), buffers.data):
-        send(content, parts)
+def _on_thread(work: Callable[[], None]) -> None:
+    try:
+        threading.Thread(target=work, name="attnwidget", daemon=True).start()
+    except RuntimeError:
+        # Hosts without threads (Pyodide): it then blocks, which is the best that can be had there.
+        work()

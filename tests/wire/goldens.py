@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from attnwidget.errors import PromptTooLongError
-from attnwidget.metrics.registry import standard
+from attnwidget.metrics.table import measure_heads
 from attnwidget.record import AttentionRecord
 from attnwidget.service.answers import answer_layer, answer_model, answer_row, describe
 from attnwidget.service.heads import answer_metrics
@@ -123,7 +123,7 @@ def goldens() -> dict[str, dict[str, Any]]:
         scores=plain(unpack(row["scores"], buffers.data)),
     )
     metrics, buffers = answer_metrics(
-        shown, "decoder", standard().only(["previous", "first"]), frozenset(["first"])
+        measure_heads(shown, "decoder", ["previous", "first"]), frozenset(["first"])
     )
     made["metrics"] = golden(
         "metrics",
