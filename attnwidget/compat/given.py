@@ -69,7 +69,11 @@ def read_weights(given: Any, option: str) -> Weights:
     _refuse_strangers(given, option)
     entries = _entries(given, option)
     if not entries:
-        raise _nothing(f"{option} is empty: a model that runs SDPA returns no weights.", option)
+        raise _nothing(
+            f"{option} is empty: a model that runs SDPA returns no weights, and outputs[-1] is not always "
+            "its attention.",
+            option,
+        )
     steps = 0
     if any(holds_arrays(entry) for entry in entries):
         if is_cache(entries):
