@@ -4,7 +4,7 @@ import { HEAD_COLOURS_DARK, HEAD_COLOURS_LIGHT } from "./head-colours";
 import type { Palette } from "./types";
 
 /** OKLab to sRGB, 0 to 255; colours outside the gamut are cut off. */
-function fromOklch(lightness: number, chroma: number, hue: number): Rgb {
+export function fromOklch(lightness: number, chroma: number, hue: number): Rgb {
   const a = chroma * Math.cos((hue * Math.PI) / 180);
   const b = chroma * Math.sin((hue * Math.PI) / 180);
   const l = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3;

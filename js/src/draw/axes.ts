@@ -152,7 +152,7 @@ function box(
 }
 
 /** The label, or as much of it as fits with an ellipsis. Whole characters are cut, never half of a pair. */
-function cut(context: CanvasRenderingContext2D, label: string, room: number): string {
+export function cut(context: CanvasRenderingContext2D, label: string, room: number): string {
   if (context.measureText(label).width <= room) return label;
   const characters = [...label];
   while (characters.length > 1 && context.measureText(`${characters.join("")}…`).width > room)

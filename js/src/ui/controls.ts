@@ -13,7 +13,7 @@ interface Choice<T extends string> {
 }
 
 /** A group of buttons of which one is pressed. */
-function createSwitch<T extends string>(
+export function createSwitch<T extends string>(
   name: string,
   choices: () => readonly Choice<T>[],
   value: () => T,
@@ -195,6 +195,6 @@ export function createControls(app: ExplorerApp, abort: AbortSignal): HTMLElemen
     });
   only(threshold, "head");
   only(direction, "text");
-  only(scale, "model", "matrix", "text");
+  only(scale, "model", "neuron", "matrix", "text");
   return el("div", { class: "aw-controls" }, layer, head, threshold, direction, scale);
 }

@@ -8,6 +8,7 @@ import {
   type LayerArgs,
   MASKED,
   type ModelArgs,
+  type NeuronArgs,
   type OpenMeta,
   type Requests,
   type RowArgs,
@@ -18,6 +19,7 @@ import {
   U8_MASKED,
   U8_NAN,
 } from "../../wire/schema.gen";
+import { answerNeuron, type TermsSpec } from "./neuron";
 import type { Matrix } from "./synthetic";
 
 const THUMBNAIL = 64;
@@ -30,6 +32,7 @@ export interface RecordSpec {
   /** Queries behind a thumbnail of the model view, as with long prompts; all of them if not given. */
   readonly sampled?: number | undefined;
   readonly predictions: readonly (readonly (readonly [label: string, prob: number])[])[];
+  readonly terms?: TermsSpec | undefined;
 }
 
 /** Tokens from pieces of text, the way a byte-level tokenizer would name them. */
@@ -261,6 +264,12 @@ export function createAnswer(spec: RecordSpec): Answer {
     if (kind === "model") return answerModel(spec, args as ModelArgs, siteOf((args as ModelArgs).site));
     if (kind === "row") return answerRow(spec, args as RowArgs, siteOf((args as RowArgs).site));
     if (kind === "predictions") return answerPredictions(spec);
+    if (kind === "neuron") {
+      const of = args as NeuronArgs;
+      const info = siteOf(of.site).layers.find(({ layer }) => layer === of.layer);
+      if (info === undefined) throw new RangeError(`The record has no layer ${of.layer}.`);
+      return answerNeuron(of, spec.matrix(of.site, of.layer, of.head), info, spec.terms, new Buffers());
+    }
     return { meta: args, buffers: [] };
   };
   return answer as Answer;

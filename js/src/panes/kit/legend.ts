@@ -5,7 +5,7 @@ import { nanColour } from "../../draw/heatmap";
 import { drawRamp } from "../../draw/ramp";
 import { prepare } from "../../draw/surface";
 import { css, type Rgb } from "../../math/colour";
-import { scaleName, scaleTicks } from "../../math/scale";
+import { scaleName, scaleTicks, type Tick } from "../../math/scale";
 import type { Scale } from "../../wire/schema.gen";
 import { element, setText } from "./dom";
 
@@ -20,6 +20,8 @@ export interface LegendLook {
   readonly masked: boolean;
   readonly nan: boolean;
   readonly note: string;
+  /** Labelled places; those of weights on the scale if not given. */
+  readonly ticks?: readonly Tick[];
 }
 
 export class Legend {
@@ -49,7 +51,7 @@ export class Legend {
     if (context !== null) {
       drawRamp(context, { colour: look.colour }, { width: WIDTH, height: HEIGHT }, theme);
     }
-    const marks = scaleTicks(look.scale);
+    const marks = look.ticks ?? scaleTicks(look.scale);
     this.#ticks.replaceChildren(
       ...marks.map(({ position, label }, index) => {
         const tick = element("span", "", {}, label);
