@@ -144,6 +144,7 @@ def _finished(tape: Tape) -> tuple[Site, ...]:
     """Give each site its kind and layer, after checking that nothing is missing."""
     structure = tape.structure
     _demand_complete(tape)
+    _leave_out_pooling(tape)
     causal = _reads_forward(tape)
     groups: dict[Kind, list[tuple[nn.Module, Site]]] = {"encoder": [], "decoder": [], "cross": []}
     for module, site in tape.found:
@@ -151,6 +152,7 @@ def _finished(tape: Tape) -> tuple[Site, ...]:
     sites: list[Site] = []
     for kind, members in groups.items():
         members = _without_repeats(members)
+        _demand_alike(kind, [site for _, site in members])
         layers = [structure.layer(module) for module, _ in members]
         if None in layers or len(set(layers)) < len(layers):
             if len(members) > 1:
@@ -192,6 +194,32 @@ def _demand_complete(tape: Tape) -> None:
                     f"but the prompt has {expected} tokens.",
                     "Pass the model's own attentions to AttentionRecord.from_attentions.",
                 )
+
+
+def _leave_out_pooling(tape: Tape) -> None:
+    """Drop heads that sum up an image or a sound: one learned query, which is none of its positions."""
+    if tape.structure.reads_text or tape.structure.two_stacks:
+        return
+    lengths = {site.keys for _, site in tape.found if site.queries == site.keys}
+    rest = [(m, s) for m, s in tape.found if s.queries > 1 or s.keys not in lengths or s.keys == 1]
+    if len(rest) < len(tape.found):
+        tape.notes["Attention that sums up all positions for one output is not shown."] = None
+        tape.found = rest
+
+
+def _demand_alike(kind: Kind, sites: list[Site]) -> None:
+    """Raise CaptureError unless all sites of a kind look from the same positions at the same positions."""
+    for site in sites:
+        shape, first = (site.queries, site.keys), (sites[0].queries, sites[0].keys)
+        if shape != first or (kind != "cross" and site.queries != site.keys):
+            other = (
+                f"{sites[0].name} with {first[0]} to {first[1]}" if shape != first else "not to themselves"
+            )
+            raise CaptureError(
+                f"{site.name} attends with {shape[0]} queries to {shape[1]} keys, {other}: "
+                "its attention is not over one row of tokens.",
+                "Use a model whose attention spans the whole input in every layer.",
+            )
 
 
 def _reads_forward(tape: Tape) -> bool:

@@ -43,7 +43,13 @@ class Trail:
     @classmethod
     def of(cls, module: nn.Module, weights: Any, tape: Tape) -> Trail | None:
         """Start a trail if the result can be weights of several heads; None if not."""
-        if not isinstance(weights, Tensor) or weights.ndim not in (3, 4) or not weights.is_floating_point():
+        if not isinstance(weights, Tensor) or not weights.is_floating_point():
+            return None
+        if weights.ndim > 4:
+            tape.notes[f"Attention of {type(module).__name__} in {weights.ndim} dimensions is not shown."] = (
+                None
+            )
+        if weights.ndim not in (3, 4):
             return None
         return cls(module, weights, tape) if tape.wants(module) else None
 

@@ -18,7 +18,7 @@ from attnwidget.capture.masks import Keep, Masks
 from attnwidget.capture.projection import Follower, Weight
 from attnwidget.capture.rotary import Rotation
 from attnwidget.capture.structure import Structure
-from attnwidget.errors import CancelledError
+from attnwidget.errors import CancelledError, CaptureError
 from attnwidget.record import DenseSite, Kind, Route, Site, Visibility
 from attnwidget.record.qk import QKSite
 
@@ -181,6 +181,12 @@ class Tape:
             The tensor that the model goes on with, if that is not `output` itself.
         """
         start = output if start is None else start
+        if call.query.shape[0] not in (1, self.structure.batch):
+            raise CaptureError(
+                f"{self.structure.name(module)} attends within {call.query.shape[0]} pieces of the input one "
+                f"by one, for a batch of {self.structure.batch}.",
+                "Use a model whose attention spans the whole input.",
+            )
         queries, keys = self._streams(module)
         shape = (call.query.shape[2], call.key.shape[2])
         kept = queries.cut(output[self._row_of(output)], 0)

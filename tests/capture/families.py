@@ -103,7 +103,7 @@ class Family:
         config = self.config()
         options = {} if implementation is None else {"attn_implementation": implementation}
         torch.manual_seed(0)
-        return _lively(self.model._from_config(config, **options)).eval()
+        return lively(self.model._from_config(config, **options)).eval()
 
     def inputs(self) -> dict[str, Tensor]:
         """One prompt, and the beginning of an answer for models with two stacks."""
@@ -286,7 +286,7 @@ def mamba() -> Any:
     ).eval()
 
 
-def _lively(model: Any) -> Any:
+def lively(model: Any) -> Any:
     """Give a model weights that make heads choose: its own tiny initial ones attend evenly to everything."""
     generator = torch.Generator().manual_seed(1)
     unscaled = model.config.model_type == "t5"  # queries are not divided by sqrt(d)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import sys
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
-from tests.capture.families import FAMILIES, Outcome, measure
+from tests.capture.matrix import Measured, measured
+from tests.capture.zoo import ZOO, Entry
 
 BEGIN, END = "<!-- families:start -->", "<!-- families:end -->"
-HEADER = (
-    "| family | class | route | heads / key-value heads | exact | drift | fidelity |",
-    "|---|---|---|---|---|---|---|",
-)
+HEADER = ("| models | families | captured by | exact | drift |", "|---|---|---|---|---|")
+ENDS = {"refused": "Refused, with a reason", "none": "No attention, said so"}
 
 
 def order(value: float) -> str:
@@ -21,31 +21,47 @@ def order(value: float) -> str:
     return "0" if value == 0 else f"≤ 1e{math.ceil(math.log10(value))}"
 
 
-def line(outcome: Outcome) -> str:
+def groups(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    """Put entries into rows: those that are exact by their group, the others by how they end."""
+    rows: dict[str, list[Entry]] = {}
+    for entry in entries:
+        rows.setdefault(ENDS.get(measured(entry).end, entry.group), []).append(entry)
+    # Whatever is not exact comes last.
+    last = [name for name in ENDS.values() if name in rows]
+    return {name: rows[name] for name in (*(name for name in rows if name not in last), *last)}
+
+
+def line(group: str, entries: list[Entry]) -> str:
     """One row of the table."""
-    family = outcome.family
-    drift = order(outcome.drift) if family.drift is not None else f"{outcome.drift:.1f} (see note)"
-    cells = (
-        family.name,
-        f"`{family.model.__name__}`",
-        ", ".join(outcome.routes),
-        f"{outcome.heads} / {outcome.kv_heads}",
-        order(outcome.exact),
-        drift,
-        order(outcome.fidelity),
-    )
+    found: list[tuple[Entry, Measured]] = [(entry, measured(entry)) for entry in entries]
+    refused = [f"{entry.name} ({entry.why})" for entry, m in found if m.end == "refused"]
+    names = ", ".join(refused or [entry.name for entry in entries])
+    if all(m.end != "exact" for _, m in found):
+        cells = [group, names, "", "", ""]
+    else:
+        routes = sorted({route for _, m in found for route in m.routes})
+        drifts = [m.drift for e, m in found if e.drift is not None]
+        exact = max(m.exact for _, m in found)
+        cells = [group, names, ", ".join(routes), order(exact), order(max(drifts))]
     return f"| {' | '.join(cells)} |"
 
 
 def families_table() -> str:
     """Return the whole table in Markdown, with the notes that it refers to."""
-    rows = [line(measure(family)[0]) for family in FAMILIES]
-    notes = [f"{family.name}: {family.why}" for family in FAMILIES if family.drift is None]
-    return "\n".join((*HEADER, *rows, "", *notes))
+    rows = groups(ZOO)
+    count = {end: sum(measured(entry).end == end for entry in ZOO) for end in ("exact", "refused", "none")}
+    total = (
+        f"{len(ZOO)} configurations: {count['exact']} exact, {count['refused']} refused, "
+        f"{count['none']} without attention."
+    )
+    without = ", ".join(entry.name for entry in ZOO if not all(measured(entry).norms))
+    notes = [f"{entry.name}: {entry.why}" for entry in ZOO if entry.drift is None]
+    norms = f"Norms of values are known for all exact ones but: {without}." if without else ""
+    return "\n".join((*HEADER, *(line(*row) for row in rows.items()), "", " ".join((total, norms, *notes))))
 
 
 def parse(table: str) -> dict[str, str]:
-    """Read family names and routes out of a table.
+    """Read the rows of a table.
 
     Parameters
     ----------
@@ -55,14 +71,13 @@ def parse(table: str) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        From family to what it is captured by.
+        From group to the families in it, as written.
     """
     found: dict[str, str] = {}
     for row in table.splitlines():
-        cells = [cell.strip() for cell in row.strip().strip("|").split("|")]
-        full = row.strip().startswith("|") and len(cells) == HEADER[0].count("|") - 1
-        if full and cells[0] != "family" and cells[0].strip("-: "):
-            found[cells[0]] = cells[2]
+        cells = [cell.strip() for cell in row.strip().removeprefix("|").removesuffix("|").split("|")]
+        if len(cells) == HEADER[0].count("|") - 1 and cells[0].strip("-: ") and cells[0] != "models":
+            found[cells[0]] = cells[1]
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +11,7 @@ import torch
 
 from attnwidget.capture import Captured, run_with_capture
 from attnwidget.errors import NoAttentionError
-from tests.capture import table
 from tests.capture.families import ANSWER, EXACT, FAMILIES, PROMPT, Family, Outcome, mamba, measure
-
-README = Path(__file__).parents[2] / "README.md"
 
 
 @cache
@@ -130,19 +126,3 @@ def test_falcon_with_alibi_adds_the_biases_once() -> None:
 def test_a_model_without_attention_says_so() -> None:
     with pytest.raises(NoAttentionError, match="MambaForCausalLM has no attention layers"):
         run_with_capture(mamba(), {"input_ids": torch.arange(5, 12)[None]})
-
-
-def test_the_readme_names_the_families_and_routes() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert text.count(table.BEGIN) == text.count(table.END) == 1
-    shown = table.parse(text.partition(table.BEGIN)[2].partition(table.END)[0])
-    assert shown == {family.name: family.route for family in FAMILIES}
-
-
-def test_the_table_reads_back() -> None:
-    outcome, _, _ = measured(FAMILIES[0])
-    made = "\n".join((*table.HEADER, table.line(outcome)))
-    assert table.parse(made) == {"GPT-2": "interface"}
-    page = f"above\n{table.BEGIN}\nold\n{table.END}\nbelow"
-    assert table.between(page, made) == f"above\n{table.BEGIN}\n{made}\n{table.END}\nbelow"
-    assert [table.order(value) for value in (0, 3e-7, 1e-6, 0.02)] == ["0", "≤ 1e-6", "≤ 1e-6", "≤ 1e-1"]
