@@ -1,4 +1,4 @@
-"""Writes the embedded model's record for the gallery: real weights, notes, predictions."""
+"""Writes the embedded model's record for the gallery: real weights, queries and keys, notes, predictions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _read(buffers: Buffers, spec: Any) -> np.ndarray[Any, Any]:
 
 
 def record() -> dict[str, Any]:
-    """Return the record as the gallery reads it; weights and scores are those that the kernel would send."""
+    """Return the record as the gallery reads it; its numbers are those that the kernel would send."""
     explorer = aw.explore()
     shown = explorer.record
     meta = describe(shown, explorer._service.head_notes)
@@ -36,7 +36,9 @@ def record() -> dict[str, Any]:
         weights = np.stack([_read(buffers, row["weights"]) for row, buffers in rows], axis=1)
         scores = np.stack([_read(buffers, row["scores"]) for row, buffers in rows], axis=1)
         for head in heads:
-            entry = {"weights": _base64(weights[head]), "scores": _base64(scores[head])}
+            q, k = shown.qk(info["layer"], head)
+            arrays = {"weights": weights[head], "scores": scores[head], "q": q, "k": k}
+            entry = {name: _base64(array) for name, array in arrays.items()}
             matrices[f"{info['layer']}.{head}"] = entry
     predictions, buffers = answer_predictions(shown)
     index, probs = _read(buffers, predictions["index"]), _read(buffers, predictions["probs"])

@@ -35,10 +35,12 @@ CASES = (
     "given",
     "error",
     "running",
+    "terms",
+    "keys4096",
     "empty",
     "pins",
 )
-VIEWS = ("head", "model", "matrix", "text")
+VIEWS = ("head", "model", "neuron", "matrix", "text")
 
 
 def build() -> Path:

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { createHeadColours, createPalette, createRamp } from "../../src/core/palette";
 import { resolveScheme, type Surroundings } from "../../src/core/theme";
+import { createDiverging } from "../../src/draw/diverging";
 import { contrast, parseColour, type Rgb } from "../../src/math/colour";
 
 const GROUND = { light: parseColour("#ffffff") as Rgb, dark: parseColour("#14161a") as Rgb };
@@ -75,6 +76,33 @@ describe.each([false, true])("dark: %s", (dark) => {
 
   it("the ramp stays within its ends", () => {
     expect([ramp(-1), ramp(2), ramp(Number.NaN)]).toEqual([ramp(0), ramp(1), ramp(0)]);
+  });
+
+  const signed = createDiverging({ dark });
+
+  it("the ramp of signed values leaves the ground evenly on both sides", () => {
+    for (const side of [-1, 1]) {
+      const lightness = Array.from(
+        { length: 11 },
+        (_, step) => seenBy("normal sight", signed((side * step) / 10))[0],
+      );
+      const [first, last] = [lightness[0] as number, lightness[10] as number];
+      lightness.forEach((value, step) => {
+        expect(Math.abs(value - (first + ((last - first) * step) / 10))).toBeLessThan(0.03);
+      });
+    }
+    const [below, above] = [-1, 1].map((end) => seenBy("normal sight", signed(end))[0]) as [number, number];
+    expect(Math.abs(below - above)).toBeLessThan(0.03);
+    expect(contrast(signed(0), ground)).toBeLessThan(1.1);
+    expect([signed(-9), signed(9)]).toEqual([signed(-1), signed(1)]);
+  });
+
+  it.each(Object.keys(READERS))("signs of equal size differ for %s", (reader) => {
+    for (const size of [0.25, 0.5, 1]) {
+      const [below, above] = [seenBy(reader, signed(-size)), seenBy(reader, signed(size))];
+      const distance = Math.hypot(...below.map((value, axis) => value - (above[axis] as number)));
+      expect(distance, `±${size}`).toBeGreaterThan(0.18 * size);
+    }
   });
 
   it("heads past the table start over", () => {

@@ -300,8 +300,8 @@ export interface EmbeddedRecord {
   readonly layer: number;
   readonly heads: number[];
   readonly selection: State["selection"];
-  /** Base64 of little-endian float32, [queries, keys], by "layer.head". */
-  readonly matrices: Readonly<Record<string, { weights: string; scores: string }>>;
+  /** Base64 of little-endian float32, by "layer.head": [queries, keys], q and k [tokens, d]. */
+  readonly matrices: Readonly<Record<string, { weights: string; scores: string; q: string; k: string }>>;
   readonly predictions: RecordSpec["predictions"];
 }
 
@@ -321,7 +321,11 @@ function embeddedRecord(from: EmbeddedRecord): RecordSpec {
       scores: decode(stored.scores),
     };
   });
-  return { open: from.open, matrix, companded: false, predictions: from.predictions };
+  const qk = (_: SiteKind, layer: number, head: number) => {
+    const { q = "", k = "" } = from.matrices[`${layer}.${head}`] ?? {};
+    return { q: decode(q), k: decode(k) };
+  };
+  return { open: from.open, matrix, qk, companded: false, predictions: from.predictions };
 }
 
 function embeddedCases(from: EmbeddedRecord | undefined): readonly GalleryCase[] {

@@ -31,13 +31,15 @@ export function answerNeuron(
   matrix: Matrix,
   info: LayerInfo,
   spec: TermsSpec | undefined,
+  given: { readonly q: Float32Array; readonly k: Float32Array } | undefined,
   buffers: Adding,
 ): Reply<"neuron"> {
   const { site, layer, head, query } = args;
   const { keys } = matrix;
   const row = (values: Float32Array) => values.subarray(query * keys, (query + 1) * keys);
   const weights = row(matrix.weights);
-  const { dims = 32, softcap = null, bias, sink, scaling = 1 / Math.sqrt(dims) } = spec ?? {};
+  const all = given === undefined ? null : given.q.length / matrix.queries;
+  const { dims = all ?? 32, softcap = null, bias, sink, scaling = 1 / Math.sqrt(dims) } = spec ?? {};
   const group = info.heads / info.kv_heads;
   const kv = Math.floor(head / group);
   const mass = weights.reduce((sum, weight) => (weight < 0 ? sum : sum + weight), 0);
@@ -62,22 +64,9 @@ export function answerNeuron(
   };
   if (!known) return { meta, buffers: buffers.views };
   const scores = row(matrix.scores);
-  const q = Float32Array.from({ length: dims }, (_, d) => wild(1, layer, head, query, d));
-  const k = Float32Array.from({ length: keys * dims }, (_, at) =>
-    wild(2, layer, kv, Math.floor(at / dims), at % dims),
-  );
-  const length = q.reduce((sum, value) => sum + value * value, 0);
   const biases = bias === undefined ? null : Float32Array.from(scores, (_, key) => bias(query, key));
-  for (let key = 0; key < keys; key++) {
-    const score = (scores[key] as number) - (biases?.[key] ?? 0);
-    if (Number.isNaN(score)) continue;
-    const before = (softcap === null ? score : softcap * Math.atanh(score / softcap)) / scaling;
-    let now = 0;
-    for (let d = 0; d < dims; d++) now += (q[d] as number) * (k[key * dims + d] as number);
-    // The least change of the key that gives the score.
-    for (let d = 0; d < dims; d++)
-      k[key * dims + d] = (k[key * dims + d] as number) + ((before - now) / length) * (q[d] as number);
-  }
+  const { q, k } =
+    given === undefined ? makeUp() : { q: given.q.subarray(query * dims, (query + 1) * dims), k: given.k };
   const sent = {
     q: buffers.add(q, [dims]),
     k: buffers.add(k, [keys, dims]),
@@ -85,4 +74,23 @@ export function answerNeuron(
     scores: buffers.add(scores, [keys]),
   };
   return { meta: { ...meta, ...sent }, buffers: buffers.views };
+
+  function makeUp() {
+    const q = Float32Array.from({ length: dims }, (_, d) => wild(1, layer, head, query, d));
+    const k = Float32Array.from({ length: keys * dims }, (_, at) =>
+      wild(2, layer, kv, Math.floor(at / dims), at % dims),
+    );
+    const length = q.reduce((sum, value) => sum + value * value, 0);
+    for (let key = 0; key < keys; key++) {
+      const score = (scores[key] as number) - (biases?.[key] ?? 0);
+      if (Number.isNaN(score)) continue;
+      const before = (softcap === null ? score : softcap * Math.atanh(score / softcap)) / scaling;
+      let now = 0;
+      for (let d = 0; d < dims; d++) now += (q[d] as number) * (k[key * dims + d] as number);
+      // The least change of the key that gives the score.
+      for (let d = 0; d < dims; d++)
+        k[key * dims + d] = (k[key * dims + d] as number) + ((before - now) / length) * (q[d] as number);
+    }
+    return { q, k };
+  }
 }

@@ -33,6 +33,8 @@ export interface RecordSpec {
   readonly sampled?: number | undefined;
   readonly predictions: readonly (readonly (readonly [label: string, prob: number])[])[];
   readonly terms?: TermsSpec | undefined;
+  /** True queries [queries, d] and keys [keys, d] of a head; made up where they are not given. */
+  readonly qk?: (site: SiteKind, layer: number, head: number) => { q: Float32Array; k: Float32Array };
 }
 
 /** Tokens from pieces of text, the way a byte-level tokenizer would name them. */
@@ -268,7 +270,9 @@ export function createAnswer(spec: RecordSpec): Answer {
       const of = args as NeuronArgs;
       const info = siteOf(of.site).layers.find(({ layer }) => layer === of.layer);
       if (info === undefined) throw new RangeError(`The record has no layer ${of.layer}.`);
-      return answerNeuron(of, spec.matrix(of.site, of.layer, of.head), info, spec.terms, new Buffers());
+      const matrix = spec.matrix(of.site, of.layer, of.head);
+      const qk = spec.qk?.(of.site, of.layer, of.head);
+      return answerNeuron(of, matrix, info, spec.terms, qk, new Buffers());
     }
     return { meta: args, buffers: [] };
   };

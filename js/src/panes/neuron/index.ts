@@ -534,7 +534,7 @@ class NeuronPane {
     if (known === null) {
       const weight = terms.weights[key] as number;
       const text = isMasked(weight) ? "out of reach" : `weight ${formatWeight(weight)}`;
-      this.#equation.replaceChildren(pair, element("span", "ap-step", {}, text));
+      this.#equation.replaceChildren(pair, " ", element("span", "ap-step", {}, text));
       return;
     }
     const steps = equationOf(known, key, brushed, sink).map(({ kind, sign, value }) =>
