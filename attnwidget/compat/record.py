@@ -89,6 +89,8 @@ def record_of(
     record = AttentionRecord.from_attentions(**arguments, **cast(dict[str, Any], streams))
     depth = max(len(item.layers) for item in weights.values())
     record = replace(record, model=replace(record.model, layers=depth), notes=(*record.notes, *notes))
+    if "encoder_tokens" in streams:
+        record = replace(record, prompt=text_of(streams["encoder_tokens"], 0))
     if sentence_b_start is not None:
         first, second = text_of(record.tokens, 0), text_of(record.tokens, 1)
         record = replace(record, prompt=first, context=second)

@@ -8,7 +8,8 @@ from typing import Any
 
 from attnwidget.errors import InputError
 from attnwidget.record import Token, text_tokens
-from attnwidget.record.labels import visible
+from attnwidget.record.labels import CONTINUED, visible
+from attnwidget.runner.pieces import Piece, Spelling, join_bytes, piece_bytes
 
 MARKS = {"Ġ": " ", "▁": " ", "</w>": ""}
 """How vocabularies spell a leading space, or the end of a word, and what is shown for it."""
@@ -26,7 +27,8 @@ def read_tokens(
     option : str
         The argument, for messages.
     prettify : bool
-        Whether labels leave out the vocabulary's marks for spaces.
+        Whether labels leave out the vocabulary's marks for spaces, and spell out letters that it writes byte
+        by byte.
     sentence_b_start : int, optional
         Position at which the second sentence begins.
 
@@ -49,7 +51,7 @@ def read_tokens(
             f"{option} holds {wrong[0]}, not strings.",
             f"Pass {option}=tokenizer.convert_ids_to_tokens(ids) for the ids of one sentence.",
         )
-    made = text_tokens([_pretty(token) if isinstance(token, str) else token for token in tokens])
+    made = _made(tokens)
     if not prettify:
         raw = [token if isinstance(token, str) else token.label for token in tokens]
         made = tuple(replace(token, label=visible(piece)) for token, piece in zip(made, raw, strict=True))
@@ -63,6 +65,28 @@ def read_tokens(
     return tuple(
         replace(token, segment=int(position >= sentence_b_start)) for position, token in enumerate(made)
     )
+
+
+def _made(tokens: Sequence[str | Token]) -> tuple[Token, ...]:
+    if any(isinstance(token, Token) for token in tokens):
+        return text_tokens(tokens)
+    strings = [str(token) for token in tokens]
+    pieces = _decoded(strings)
+    if pieces is None:
+        return text_tokens([_pretty(piece) for piece in strings])
+    return tuple(
+        replace(token, label=CONTINUED, continued=True) if piece.continued and not piece.text else token
+        for token, piece in zip(text_tokens([_pretty(piece.text) for piece in pieces]), pieces, strict=True)
+    )
+
+
+def _decoded(strings: Sequence[str]) -> list[Piece] | None:
+    """Read what byte-level vocabularies spell with a letter per byte; None if the strings are not such."""
+    if "".join(strings).isascii():
+        return None
+    read = join_bytes([piece_bytes(string, Spelling("bytes")) for string in strings])
+    text = "".join(piece.text for piece in read)
+    return None if "\ufffd" in text or text == "".join(strings) else read
 
 
 def _pretty(piece: str) -> str:

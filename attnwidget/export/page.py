@@ -167,12 +167,17 @@ def _still(record: AttentionRecord, look: Look) -> str:
 
 def _note(recording: Recording) -> str:
     """Return the line under the explorer: what kind of numbers these are."""
-    numbers = (
-        "Weights are exact float32."
-        if recording.exact
-        else f"Weights are 8-bit: each within {COMPAND_ERROR:.3f} of the recorded one."
-    )
-    return (
-        '<p style="font: 12px system-ui, sans-serif; opacity: 0.75; margin: 8px 2px" hidden>'
-        f"A recording made with attnwidget. {numbers} A new prompt needs a notebook.</p>"
-    )
+    said = ["A recording made with attnwidget."]
+    if recording.exact:
+        said.append("Weights are exact float32.")
+    else:
+        said.append(f"Weights are 8-bit: each within {COMPAND_ERROR:.3f} of the recorded one.")
+        if recording.terms:
+            said.append(
+                "The row of a token that is pointed at is computed exactly from its query and the keys."
+            )
+    if recording.terms is False:
+        said.append("Queries and keys are left out, they are too large for a page.")
+    said.append("A new prompt needs a notebook.")
+    style = "font: 12px system-ui, sans-serif; opacity: 0.75; margin: 8px 2px"
+    return f'<p style="{style}" hidden>{" ".join(said)}</p>'

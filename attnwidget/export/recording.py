@@ -38,11 +38,14 @@ class Recording:
         Little-endian, in the order of the header's buffer numbers.
     exact : bool
         Whether patterns are float32, or 8-bit.
+    terms : bool or None
+        Whether queries and keys are among it; None where the record has none.
     """
 
     header: dict[str, Any]
     arrays: list[memoryview]
     exact: bool
+    terms: bool | None
 
 
 def record_replies(record: AttentionRecord, head_notes: Sequence[HeadNote] = (), *, limit: int) -> Recording:
@@ -74,7 +77,8 @@ def record_replies(record: AttentionRecord, head_notes: Sequence[HeadNote] = (),
             "Show fewer layers (include_layers=[...]) or a shorter prompt.",
         )
     exact = 4 * cells <= EXACT_BYTES
-    with_terms = sum(_term_bytes(site) for site in record.sites) <= NEURON_BYTES
+    term_bytes = sum(_term_bytes(site) for site in record.sites)
+    with_terms = term_bytes <= NEURON_BYTES
     service, buffers = Service(record, head_notes=head_notes), Buffers()
     opened = _ask(service, buffers, "open")
     # There is nobody to read the record otherwise.
@@ -99,7 +103,7 @@ def record_replies(record: AttentionRecord, head_notes: Sequence[HeadNote] = (),
         "predictions": predictions,
         "error": 0.0 if exact else COMPAND_ERROR,
     }
-    return Recording(header, buffers.data, exact)
+    return Recording(header, buffers.data, exact, with_terms if term_bytes else None)
 
 
 def _layer(service: Service, site: Site, buffers: Buffers, exact: bool, with_terms: bool) -> dict[str, Any]:

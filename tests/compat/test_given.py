@@ -113,6 +113,30 @@ def test_negative_numbers_count_from_the_last(shown: list[Any]) -> None:
     assert (shown[0].record.layers(), shown[0].layer, shown[0].heads) == ((0, 3), 3, [2])
 
 
+def test_letters_that_a_vocabulary_writes_byte_by_byte() -> None:
+    pieces = ["The", "ĠnaÃ¯ve", "Ġ", "ä¸ŃåĽ", "½", "ĠðŁĻĤ"]
+    tokens = record_of(weights(1, 6), pieces).tokens
+    assert [token.label for token in tokens] == ["The", "naïve", "␣", "中国", "⋯", "🙂"]
+    assert "".join(token.text for token in tokens) == "The naïve 中国 🙂"
+    raw = record_of(weights(1, 6), pieces, prettify_tokens=False).tokens
+    assert [token.label for token in raw] == pieces
+
+
+@pytest.mark.parametrize("words", [["naïve", "café", "Ã"], ["中国", "的", "猫"], ["▁saß", "ze", "▁Tür"]])
+def test_other_letters_stay(words: list[str]) -> None:
+    tokens = record_of(weights(1, 3), words).tokens
+    assert [token.label for token in tokens] == [word.removeprefix("▁") for word in words]
+
+
+def test_an_encoder_decoder_is_named_by_what_was_read() -> None:
+    record = record_of(
+        cross_attention=weights(1, 3, 4),
+        encoder_tokens=["▁The", "▁cat", "s", "</s>"],
+        decoder_tokens=["<pad>", "▁Die", "▁Katzen"],
+    )
+    assert record.prompt == "The cats"
+
+
 # ---------------------------------------------------------------------- generate()
 
 

@@ -340,6 +340,51 @@ def test_what_needs_a_kernel_says_so(browser: Browser, tmp_path: Path) -> None:
 # ---------------------------------------------------------------------- size
 
 
+@pytest.mark.parametrize(
+    ("neuron_bytes", "exact_bytes", "said"),
+    [
+        (10**9, 10**9, "float32. A new prompt"),
+        (0, 10**9, "Queries and keys are left out"),
+        (10**9, 0, "pointed at is computed exactly"),
+    ],
+)
+def test_the_note_says_what_was_left_out(
+    neuron_bytes: int, exact_bytes: int, said: str, runner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attnwidget.export.recording.NEURON_BYTES", neuron_bytes)
+    monkeypatch.setattr("attnwidget.export.recording.EXACT_BYTES", exact_bytes)
+    shown = aw.explore(PROMPT, runner=runner)
+    assert said in page(shown.record, state_of(shown), esm="x", css="")
+
+
+def test_8_bit_patterns_with_exact_rows(
+    browser: Browser, tmp_path: Path, runner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attnwidget.export.recording.EXACT_BYTES", 0)
+    shown = aw.explore(PROMPT, runner=runner)
+    asked = Asked(browser, tmp_path, shown.record, state_of(shown))
+    place = {"site": "decoder", "layer": 1}
+    page, kernel = asked.both("row", **place, heads=[0, 1, 2, 3], query=8)
+    assert_same(page, kernel, atol=2e-6)
+    assert page["error"] == 0
+    layer, _ = asked.both("layer", **place, heads=[0], thumbnails=False)
+    assert layer["patterns"].dtype == np.uint8
+
+
+def test_without_queries_and_keys_the_neuron_view_has_weights_alone(
+    browser: Browser, tmp_path: Path, runner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attnwidget.export.recording.NEURON_BYTES", 0)
+    shown = aw.explore(PROMPT, runner=runner, view="neuron")
+    asked = Asked(browser, tmp_path, shown.record, state_of(shown))
+    place = {"site": "decoder", "layer": 1, "head": 2, "query": 4}
+    page, kernel = asked.both("neuron", **place)
+    np.testing.assert_allclose(page["weights"], kernel["weights"], atol=1e-6)
+    assert (page["q"], page["k"], page["scores"], page["scaling"]) == (None, None, None, None)
+    told = asked.page("open")["sites"][0]["layers"][1]
+    assert told["scores"] is False
+
+
 def test_small_ones_are_small() -> None:
     shown = given(16, layers=12, heads=12)
     empty = len(page(shown.record, state_of(shown), esm="x", css=""))
