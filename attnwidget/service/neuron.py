@@ -11,9 +11,11 @@ from attnwidget.wire.schema import NeuronMeta, SiteKind
 
 
 def answer_neuron(
-    record: AttentionRecord, site: SiteKind, layer: int, head: int, query: int
+    record: AttentionRecord, site: SiteKind, layer: int, head: int, query: int, keys: bool = True
 ) -> tuple[NeuronMeta, Buffers]:
     """Answer `neuron`: query, keys, and each step from their products to the weights of one row.
+
+    Without `keys`, the keys stay here: they are the same for every query of a head.
 
     Raises
     ------
@@ -47,7 +49,8 @@ def answer_neuron(
     if attention.has_scores:
         terms = attention.terms(head, query)
         scores = attention.scores(head, query)[0, 0]
-        meta["q"], meta["k"] = buffers.add(terms.q), buffers.add(terms.k)
+        meta["q"] = buffers.add(terms.q)
+        meta["k"] = buffers.add(terms.k) if keys else None
         meta["bias"] = None if terms.bias is None else buffers.add(terms.bias)
         meta["scores"] = buffers.add(np.where(reach, scores, np.float32(np.nan)))
         meta["scaling"], meta["sink_score"] = terms.scaling, terms.sink_score

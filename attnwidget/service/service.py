@@ -221,7 +221,12 @@ class Service:
                 return answer_metrics(table, frozenset(self.own))
             case "neuron":
                 return answer_neuron(
-                    self._tokenwise(record), args["site"], args["layer"], args["head"], args["query"]
+                    self._tokenwise(record),
+                    args["site"],
+                    args["layer"],
+                    args["head"],
+                    args["query"],
+                    keys=args.get("keys", True),
                 )
             case _:
                 return answer_predictions(record)

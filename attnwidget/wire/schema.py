@@ -368,12 +368,16 @@ class MetricsMeta(TypedDict):
 
 
 class NeuronArgs(TypedDict):
-    """`neuron`: how one query's scores come about, for one head."""
+    """`neuron`: how one query's scores come about, for one head.
+
+    `keys` is false where the front end has the head's keys already.
+    """
 
     site: SiteKind
     layer: int
     head: int
     query: int
+    keys: NotRequired[bool]
 
 
 class NeuronMeta(TypedDict):
@@ -381,7 +385,8 @@ class NeuronMeta(TypedDict):
 
     score = cap(q . k * scaling) + bias, where cap(x) = softcap * tanh(x / softcap) if there is a soft cap;
     the softmax is over the visible keys and the sink, whose score is `sink_score`. Masked cells are `MASKED`
-    in weights and not a number in scores. All but the weights are null where only weights are known.
+    in weights and not a number in scores. All but the weights are null where only weights are known; `k`
+    also where it was not asked for.
     `shared` are the heads that use the key-value head `kv_head`; `rotary` says that q and k are after
     rotation. `error` is as in `row`.
     """

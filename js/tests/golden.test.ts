@@ -7,7 +7,7 @@ import { readMetrics } from "../src/core/measures";
 import { readModel } from "../src/core/overview";
 import { createPattern } from "../src/core/pattern";
 import { readRows } from "../src/core/rows";
-import { readTerms } from "../src/core/terms";
+import { TermsReader } from "../src/core/terms";
 import { CommTransport } from "../src/transport/comm";
 import { WireError } from "../src/transport/errors";
 import type { Reply } from "../src/transport/types";
@@ -164,7 +164,7 @@ describe("golden messages", () => {
       );
       expect(metrics.metrics.map(({ own }) => own)).toEqual([false, true]);
     } else if (kind === "neuron") {
-      const terms = readTerms("g0", (reply as Reply<"neuron">).meta, reply.buffers);
+      const terms = new TermsReader(1).read("g0", (reply as Reply<"neuron">).meta, reply.buffers);
       expectNumbers(terms.weights, golden.expect.weights as Nested);
       expectNumbers(terms.q ?? [], golden.expect.q as Nested);
       expectNumbers(terms.k ?? [], golden.expect.k as Nested);

@@ -16,7 +16,7 @@ import { Reports } from "./reports";
 import { RowLoader, type RowsWanted } from "./rows";
 import { createRuns } from "./runs";
 import { Traits } from "./synced";
-import { queryAsked, readTerms } from "./terms";
+import { queryAsked, TermsReader } from "./terms";
 import type { Explorer, Focus, LayerData, Palette, Prediction } from "./types";
 
 /** What the frame around the panes needs besides what panes see. */
@@ -348,12 +348,15 @@ export function createExplorer(
     const { site: of, info, record: meta } = now;
     return { record: meta.record, args: { site: of.kind, layer: info.layer, head, query } };
   });
+  const reader = new TermsReader(TERMS_BYTES);
   const terms = followAnswer(
     transport,
     {
       kind: "neuron",
       wanted: termsWanted,
-      read: (name, { meta, buffers }) => readTerms(name, meta, buffers),
+      send: (job) => reader.argsFor(job.record, job.args),
+      read: (name, { meta, buffers }) => reader.read(name, meta, buffers),
+      bytes: (value) => (value.k?.byteLength ?? 0) + 4 * value.weights.byteLength,
       budget: TERMS_BYTES,
       onError,
     },

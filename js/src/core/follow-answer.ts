@@ -15,16 +15,20 @@ export interface Wanted<K extends keyof Requests> {
 export interface Followed<K extends keyof Requests, T> {
   readonly kind: K;
   readonly wanted: ReadonlySignal<Wanted<K> | null>;
+  /** The arguments as they are sent, where they depend on what is here by then. */
+  readonly send?: (wanted: Wanted<K>) => Requests[K]["args"];
   readonly read: (record: string, reply: Reply<K>) => T;
   /** Bytes of answers that are kept. */
   readonly budget: number;
+  /** Bytes that an answer holds on to, where that is not what came with it. */
+  readonly bytes?: (value: T) => number;
   readonly onError: (record: string, error: unknown) => void;
 }
 
 /** The last whole answer; it stays until the next is here. */
 export function followAnswer<K extends keyof Requests, T>(
   transport: Transport,
-  { kind, wanted, read, budget, onError }: Followed<K, T>,
+  { kind, wanted, send, read, budget, bytes, onError }: Followed<K, T>,
   abort: AbortSignal,
 ): ReadonlySignal<T | null> {
   const cache = new Lru<T>(budget);
@@ -33,14 +37,11 @@ export function followAnswer<K extends keyof Requests, T>(
     const key = JSON.stringify(job);
     if (abort.aborted || cache.get(key) !== undefined) return;
     try {
-      const { record, args } = job;
-      const reply = await transport.request(kind, args, { record, signal: abort });
+      const { record } = job;
+      const reply = await transport.request(kind, send?.(job) ?? job.args, { record, signal: abort });
       const value = read(record, reply);
-      cache.set(
-        key,
-        value,
-        reply.buffers.reduce((sum, view) => sum + view.byteLength, 0),
-      );
+      const received = reply.buffers.reduce((sum, view) => sum + view.byteLength, 0);
+      cache.set(key, value, bytes?.(value) ?? received);
       const now = wanted.peek();
       if (!abort.aborted && now !== null && JSON.stringify(now) === key) shown.value = value;
     } catch (error) {

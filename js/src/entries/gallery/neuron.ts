@@ -69,7 +69,7 @@ export function answerNeuron(
     given === undefined ? makeUp() : { q: given.q.subarray(query * dims, (query + 1) * dims), k: given.k };
   const sent = {
     q: buffers.add(q, [dims]),
-    k: buffers.add(k, [keys, dims]),
+    k: args.keys === false ? null : buffers.add(k, [keys, dims]),
     bias: biases === null ? null : buffers.add(biases, [keys]),
     scores: buffers.add(scores, [keys]),
   };
