@@ -44,14 +44,43 @@ async function openPage(name) {
     return found;
   }
 
+  // In 8 bits a weight is 253 times its square root; 254 stands for no number, 255 for a masked cell.
   const MASKED = -1;
-  /** Weights of one row; codes are 253 times the square root, 254 stands for no number, 255 for a masked cell. */
+
+  /** A weight in 8 bits, rounded step by step as the kernel does it. */
+  function codeOf(weight) {
+    if (weight === MASKED) return 255;
+    if (Number.isNaN(weight)) return 254;
+    return Math.round(Math.fround(Math.fround(Math.sqrt(Math.min(1, Math.max(0, weight)))) * 253));
+  }
+
+  /** Thumbnails of all heads of a layer: the largest weight of each block of cells that is in reach. */
+  function poolOf({ patterns }, tall, wide) {
+    const [heads, queries, keys] = patterns.shape;
+    const shape = [heads, Math.ceil(queries / tall), Math.ceil(keys / wide)];
+    const array = new Uint8Array(shape[0] * shape[1] * shape[2]).fill(255);
+    const cells = read(patterns);
+    let at = 0;
+    for (let row = 0; row < heads * queries; row++) {
+      const block = Math.floor(row / queries) * shape[1] + Math.floor((row % queries) / tall);
+      for (let key = 0; key < keys; key++) {
+        const code = patterns.dtype === "u1" ? cells[at++] : codeOf(cells[at++]);
+        const to = block * shape[2] + Math.floor(key / wide);
+        if (code !== 255 && (array[to] === 255 || code > array[to])) array[to] = code;
+      }
+    }
+    return { array, dtype: "u1", shape };
+  }
+
+  /** Weights of one row. */
   function recordedRow({ patterns }, head, query) {
     const [, queries, keys] = patterns.shape;
     const start = (head * queries + query) * keys;
     const row = read(patterns).subarray(start, start + keys);
     if (patterns.dtype === "f4") return row;
-    return Float32Array.from(row, (code) => (code === 255 ? MASKED : code === 254 ? NaN : (code / 253) ** 2));
+    return Float32Array.from(row, (code) =>
+      code === 255 ? MASKED : code === 254 ? Number.NaN : (code / 253) ** 2,
+    );
   }
 
   /** What one row's scores and weights are made of, computed from the recorded queries and keys. */
@@ -93,14 +122,27 @@ async function openPage(name) {
 
   const answers = {
     open: () => data.open,
-    model: ({ site }) => data.sites[site].model,
+    model({ site }) {
+      const { shape, ...reply } = data.sites[site].model;
+      if (reply.thumbnails !== null) return reply;
+      const { pooled_queries, pooled_keys, layers } = reply;
+      const array = new Uint8Array(shape[0] * shape[1] * shape[2]);
+      let first = 0;
+      for (const layer of layers) {
+        const pooled = poolOf(layerOf({ site, layer }), pooled_queries, pooled_keys);
+        array.set(pooled.array, first);
+        first += pooled.array.length;
+      }
+      return { ...reply, thumbnails: { array, dtype: "u1", shape } };
+    },
     metrics: ({ site }) => data.sites[site].metrics,
     predictions: () => {
       if (data.predictions === null) throw new Refusal("This model does not predict next tokens.", "");
       return data.predictions;
     },
     layer(args) {
-      const { patterns, thumbnails, pooled } = layerOf(args);
+      const found = layerOf(args);
+      const { patterns, pooled } = found;
       const [, queries, keys] = patterns.shape;
       const all = read(patterns);
       const array = new all.constructor(args.heads.length * queries * keys);
@@ -113,7 +155,7 @@ async function openPage(name) {
         layer: args.layer,
         heads: args.heads,
         patterns: { array, dtype: patterns.dtype, shape: [args.heads.length, queries, keys] },
-        thumbnails: args.thumbnails ? thumbnails : null,
+        thumbnails: args.thumbnails ? poolOf(found, pooled, pooled) : null,
         error: data.error,
         pooled,
       };

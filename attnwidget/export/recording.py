@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +80,7 @@ def record_replies(record: AttentionRecord, head_notes: Sequence[HeadNote] = (),
     term_bytes = sum(_term_bytes(site) for site in record.sites)
     with_terms = term_bytes <= NEURON_BYTES
     service, buffers = Service(record, head_notes=head_notes), Buffers()
-    opened = _ask(service, buffers, "open")
+    opened = _ask(service, "open")
     # There is nobody to read the record otherwise.
     opened["can_merge"] = opened["can_weigh"] = False
     for site in opened["sites"]:
@@ -89,14 +89,14 @@ def record_replies(record: AttentionRecord, head_notes: Sequence[HeadNote] = (),
     replies: dict[str, Any] = {}
     for kind in record.kinds:
         replies[kind] = {
-            "model": _ask(service, buffers, "model", site=kind),
-            "metrics": _ask(service, buffers, "metrics", site=kind),
+            "model": _model(service, kind, buffers),
+            "metrics": _stored(_ask(service, "metrics", site=kind), buffers),
             "layers": {
                 str(layer): _layer(service, record.site(layer, kind), buffers, exact, with_terms)
                 for layer in record.layers(kind)
             },
         }
-    predictions = _ask(service, buffers, "predictions") if opened["predictions"] else None
+    predictions = _stored(_ask(service, "predictions"), buffers) if opened["predictions"] else None
     header = {
         "open": opened,
         "sites": replies,
@@ -106,9 +106,21 @@ def record_replies(record: AttentionRecord, head_notes: Sequence[HeadNote] = (),
     return Recording(header, buffers.data, exact, with_terms if term_bytes else None)
 
 
+def _model(service: Service, kind: str, buffers: Buffers) -> dict[str, Any]:
+    """Record the thumbnails of all heads; the page makes them itself where no query is left out."""
+    reply = _ask(service, "model", site=kind)
+    shape = list(reply["thumbnails"].shape)
+    if reply["sampled"] == reply["queries"]:
+        reply["thumbnails"] = None
+    return {**_stored(reply, buffers), "shape": shape}
+
+
 def _layer(service: Service, site: Site, buffers: Buffers, exact: bool, with_terms: bool) -> dict[str, Any]:
-    """Record one layer: the patterns of all heads, their thumbnails, sinks, and queries and keys."""
-    reply = _ask(service, buffers, "layer", site=site.kind, layer=site.layer, heads=[], thumbnails=True)
+    """Record one layer: the patterns of all heads, sinks, and queries and keys.
+
+    Thumbnails are not recorded: the page pools the patterns.
+    """
+    reply = _ask(service, "layer", site=site.kind, layer=site.layer, heads=[], thumbnails=False)
     visible = site.visible()
     encode = mark if exact else compand
     shape = (site.heads, site.queries, site.keys)
@@ -117,7 +129,6 @@ def _layer(service: Service, site: Site, buffers: Buffers, exact: bool, with_ter
         patterns[head] = encode(site.weights(head)[0], visible if visible.ndim == 2 else visible[head])
     return {
         "patterns": buffers.add(patterns),
-        "thumbnails": reply["thumbnails"],
         "pooled": reply["pooled"],
         "sink": buffers.add(np.stack([site.sink(head)[0] for head in range(site.heads)])),
         "terms": _terms(site, buffers) if with_terms and site.has_scores else None,
@@ -152,8 +163,8 @@ def _term_bytes(site: Site) -> int:
     return 4 * ((site.heads * site.queries + site.kv_heads * site.keys) * width + cells)
 
 
-def _ask(service: Service, buffers: Buffers, kind: str, **args: Any) -> Any:
-    """Return what the kernel replies, its arrays added to `buffers`."""
+def _ask(service: Service, kind: str, **args: Any) -> dict[str, Any]:
+    """Return what the kernel replies, with its arrays."""
     heard: list[tuple[Any, list[Any]]] = []
     request = {"protocol": PROTOCOL, "id": kind, "kind": kind, "record": "", "args": args}
     service.handle(request, lambda content, parts: heard.append((content, parts)))
@@ -166,11 +177,15 @@ def _ask(service: Service, buffers: Buffers, kind: str, **args: Any) -> Any:
             whole = whole[length:]
     if not reply["ok"]:
         raise AttnWidgetError(reply["error"]["what"], reply["error"]["todo"])
+    return {name: unpack(value, parts) if _is_spec(value) else value for name, value in reply["meta"].items()}
+
+
+def _stored(reply: dict[str, Any], buffers: Buffers) -> dict[str, Any]:
+    """Return a reply whose arrays are in `buffers`."""
     return {
-        name: buffers.add(unpack(value, parts)) if _is_array(value) else value
-        for name, value in reply["meta"].items()
+        name: buffers.add(value) if isinstance(value, np.ndarray) else value for name, value in reply.items()
     }
 
 
-def _is_array(value: object) -> bool:
+def _is_spec(value: Any) -> TypeGuard[ArraySpec]:
     return isinstance(value, dict) and value.keys() == ArraySpec.__annotations__.keys()

@@ -269,6 +269,23 @@ def test_replies_are_the_kernel_own(browser: Browser, tmp_path: Path, runner: An
     assert_same(page, kernel | {"can_merge": False, "can_weigh": False})
 
 
+@pytest.mark.parametrize("exact_bytes", [10**9, 0])
+def test_thumbnails_of_pooled_and_undefined_weights(
+    exact_bytes: int, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attnwidget.export.recording.EXACT_BYTES", exact_bytes)
+    shown = given(130, layers=2, heads=3)
+    weights = np.stack([shown.record.site(layer).weights() for layer in (0, 1)])
+    weights[1, 2, 100, 50] = np.nan
+    record = AttentionRecord.from_attentions(weights, [f"t{place}" for place in range(130)])
+    asked = Asked(browser, tmp_path, record, state_of(aw.explore(record=record)))
+    page, kernel = asked.both("layer", site="decoder", layer=1, heads=[], thumbnails=True)
+    assert page["thumbnails"].shape == (3, 44, 44)
+    assert (kernel["thumbnails"] == 254).sum() == 1
+    np.testing.assert_array_equal(page["thumbnails"], kernel["thumbnails"])
+    assert_same(*asked.both("model", site="decoder"))
+
+
 def test_a_model_with_everything_in_its_scores(browser: Browser, tmp_path: Path) -> None:
     """Grouped keys, rotation, soft cap, sinks and a position bias, put together by hand."""
     import torch
