@@ -134,8 +134,9 @@ export function createHeader(app: ExplorerApp, abort: AbortSignal): HTMLElement 
   follow(abort, () => {
     const can = app.canRun.value;
     for (const text of [prompt, context]) text.readOnly = !can;
-    const why = "There is no model here: the attention was given as tensors.";
-    prompt.title = can ? "" : why;
+    const given = app.data.value?.info.route === "given";
+    const why = given ? "the attention was given as tensors" : "only what was recorded";
+    prompt.title = can ? "" : `There is no model here: ${why}.`;
     button.hidden = !can && !app.running.value;
   });
   follow(abort, () => {
