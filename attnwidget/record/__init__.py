@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attnwidget.record.record import AttentionRecord, ModelInfo, Predictions, Stream, streams_of
-from attnwidget.record.sites import DenseSite, Kind, Pick, Route, Site
+from attnwidget.record.sites import DenseSite, Kind, Pick, Route, ScoreTerms, Site
 from attnwidget.record.tokens import Token, text_tokens
 from attnwidget.record.visibility import Visibility
 
@@ -15,6 +15,7 @@ __all__ = [
     "Pick",
     "Predictions",
     "Route",
+    "ScoreTerms",
     "Site",
     "Stream",
     "Token",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from attnwidget.errors import InputError, NoAttentionError, NotRecordedError, ShapeError
 from attnwidget.record.given import sites_from_attentions
 from attnwidget.record.norms import norm_site
-from attnwidget.record.sites import ALL, Floats, Kind, Pick, Site
+from attnwidget.record.sites import ALL, Floats, Kind, Pick, ScoreTerms, Site
 from attnwidget.record.tokens import Token, text_tokens
 from attnwidget.record.words import merged_site, word_starts, word_tokens
 
@@ -249,6 +249,41 @@ class AttentionRecord:
     def qk(self, layer: int, head: int, site: Kind | None = None) -> tuple[Floats, Floats]:
         """Return queries and keys of one head: float32 [queries, d] and [keys, d]."""
         return self.site(layer, site).qk(int(head))
+
+    def terms(self, layer: int, head: int, query: int, site: Kind | None = None) -> ScoreTerms:
+        """Return what the scores of one query are made of, for one head.
+
+        Parameters
+        ----------
+        layer, head : int
+            0-based.
+        query : int
+            Query position.
+        site : {"encoder", "decoder", "cross"}, optional
+            The default kind if not given.
+
+        Returns
+        -------
+        ScoreTerms
+            Query [d], keys [keys, d], and what is done with their products; all float32.
+
+        Raises
+        ------
+        InputError
+            If the layer, head, site or query does not exist.
+        NotRecordedError
+            Where only weights are known.
+
+        Examples
+        --------
+        >>> import attnwidget as aw
+        >>> record = aw.ModelRunner().run("The cat sat.")
+        >>> last = len(record.tokens) - 1
+        >>> terms = record.terms(layer=1, head=0, query=last)
+        >>> bool(abs(terms.scores() - record.scores(layer=1, head=0)[last]).max() < 1e-4)
+        True
+        """
+        return self.site(layer, site).terms(int(head), int(query))
 
     def row(self, query: int, site: Kind | None = None) -> Floats:
         """One query's weights in every layer and head.

@@ -48,6 +48,15 @@ class ScoreTerms:
     bias: Floats | None = None
     sink_score: float | None = None
 
+    def scores(self) -> Floats:
+        """Return the scores that these terms add up to: float32 [keys]. Of masked keys too."""
+        scores = self.k.astype(np.float64) @ self.q * self.scaling
+        if self.softcap is not None:
+            scores = np.tanh(scores / self.softcap) * self.softcap
+        if self.bias is not None:
+            scores = scores + self.bias
+        return scores.astype(np.float32)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Site(ABC):
