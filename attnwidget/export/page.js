@@ -44,6 +44,10 @@ async function openPage(name) {
     return found;
   }
 
+  function infoOf({ site, layer }) {
+    return data.open.sites.find(({ kind }) => kind === site).layers.find((info) => info.layer === layer);
+  }
+
   // In 8 bits a weight is 253 times its square root; 254 stands for no number, 255 for a masked cell.
   const MASKED = -1;
 
@@ -142,7 +146,7 @@ async function openPage(name) {
     },
     layer(args) {
       const found = layerOf(args);
-      const { patterns, pooled } = found;
+      const { patterns, pooled, sink } = found;
       const [, queries, keys] = patterns.shape;
       const all = read(patterns);
       const array = new all.constructor(args.heads.length * queries * keys);
@@ -150,10 +154,14 @@ async function openPage(name) {
         const start = head * queries * keys;
         array.set(all.subarray(start, start + queries * keys), index * queries * keys);
       });
+      const sinks = args.heads.flatMap((head) => [...read(sink).subarray(head * queries, (head + 1) * queries)]);
       return {
         site: args.site,
         layer: args.layer,
         heads: args.heads,
+        sinks: infoOf(args).sinks
+          ? { array: Float32Array.from(sinks), dtype: "f4", shape: [args.heads.length, queries] }
+          : null,
         patterns: { array, dtype: patterns.dtype, shape: [args.heads.length, queries, keys] },
         thumbnails: args.thumbnails ? poolOf(found, pooled, pooled) : null,
         error: data.error,
@@ -180,16 +188,19 @@ async function openPage(name) {
     neuron(args) {
       const layer = layerOf(args);
       const { site, head, query } = args;
-      const info = data.open.sites.find(({ kind }) => kind === site).layers.find((one) => one.layer === args.layer);
+      const info = infoOf(args);
       const group = info.heads / info.kv_heads;
       const kvHead = Math.floor(head / group);
       const row = rowOf(layer, head, query);
       const f4 = (array, ...shape) => (array ? { array, dtype: "f4", shape } : null);
       const keys = row.weights.length;
       return {
-        ...args,
+        site,
+        layer: args.layer,
+        head,
+        query,
         q: f4(row.q, row.width),
-        k: f4(row.k, keys, row.width),
+        k: args.keys === false ? null : f4(row.k, keys, row.width),
         bias: f4(row.bias, keys),
         scores: f4(row.scores, keys),
         weights: f4(row.weights, keys),

@@ -116,6 +116,25 @@ def test_a_model_that_bertviz_has_no_class_for(shown: list[Any]) -> None:
     assert (explorer.layer, explorer.theme) == (1, "light")
 
 
+def test_a_model_whose_queries_and_keys_cannot_be_had_shows_its_weights(shown: list[Any]) -> None:
+    import transformers
+
+    tokenizer = tiny_tokenizers.byte_level()
+    config = transformers.BloomConfig(vocab_size=len(tokenizer), hidden_size=16, n_layer=2, n_head=2)
+    model = tiny_models.seeded(transformers.BloomForCausalLM, config)
+    show(model, "bloom", tokenizer, "The cat sat")
+    told = reply(shown[0], "neuron", site="decoder", layer=1, head=1, query=2)
+    assert (told["q"], told["k"], told["scores"]) == (None, None, None)
+    assert told["weights"].sum() == pytest.approx(1)
+
+
+def test_an_encoder_decoder_opens_on_its_decoder(shown: list[Any]) -> None:
+    tokenizer = tiny_tokenizers.unigram()
+    show(tiny_models.bart(len(tokenizer)), "bart", tokenizer, "The cat sat", layer=1, head=1)
+    assert shown[0].record.kinds == ("encoder", "decoder", "cross")
+    assert (shown[0].site, shown[0].layer, shown[0].heads) == ("decoder", 1, [1])
+
+
 def test_new_prompts_run_in_the_same_explorer(shown: list[Any]) -> None:
     model, _, tokenizer = gpt2()
     show(model, "gpt2", tokenizer, "The cat sat")
