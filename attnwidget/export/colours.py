@@ -65,6 +65,29 @@ def ramp(dark: bool) -> NDArray[np.float64]:
         lightness, chroma, hue = 0.235 + 0.695 * t, 0.03 + 0.1 * arc + 0.05 * t, 285 - 185 * t
     else:
         lightness, chroma, hue = 0.985 - 0.695 * t, 0.008 + 0.1 * arc + 0.07 * t, 200 + 80 * t
+    return _from_oklch(lightness, chroma, hue)
+
+
+@cache
+def diverging(dark: bool) -> NDArray[np.float64]:
+    """Return the ramp of signed values: orange below zero, blue above, the paper's shade at zero.
+
+    Returns
+    -------
+    float64 [511, 3]
+        Red, green and blue from 0 to 1; row 255 is zero.
+    """
+    t = np.linspace(-1, 1, 511)
+    size = np.abs(t)
+    lightness = 0.235 + 0.565 * size if dark else 0.985 - 0.475 * size
+    chroma = 0.004 + size * np.where(t < 0, 0.126, 0.136)
+    return _from_oklch(lightness, chroma, np.where(t < 0, 62 if dark else 48, 256))
+
+
+def _from_oklch(
+    lightness: NDArray[np.float64], chroma: NDArray[np.float64], hue: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return sRGB from 0 to 1 (B. Ottosson, 2020); colours outside the gamut are cut off."""
     a, b = chroma * np.cos(np.radians(hue)), chroma * np.sin(np.radians(hue))
     lms = np.stack(
         [

@@ -13,6 +13,7 @@ from attnwidget.export.frame import Look, name_heads
 from attnwidget.export.lines import draw_lines
 from attnwidget.export.matrix import draw_matrix
 from attnwidget.export.model import draw_model
+from attnwidget.export.neuron import draw_neuron
 from attnwidget.export.text import draw_text
 from attnwidget.record import AttentionRecord
 
@@ -71,8 +72,9 @@ def picture(record: AttentionRecord, look: Look) -> tuple[bytes, tuple[int, int]
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    # The neuron view and the metrics have no still of their own: the pattern of the head stands for them.
-    draw = {"head": draw_lines, "model": draw_model, "text": draw_text}.get(look.view, draw_matrix)
+    # The metrics have no still of their own: the pattern of the head stands for them.
+    own = {"head": draw_lines, "model": draw_model, "neuron": draw_neuron, "text": draw_text}
+    draw = own.get(look.view, draw_matrix)
     with mpl.rc_context({"font.family": _fonts(), "font.size": 8.0}), warnings.catch_warnings():
         # A script without a font becomes boxes; a reader of the notebook could do nothing about it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)

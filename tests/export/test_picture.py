@@ -102,20 +102,20 @@ def test_long_odd_and_foreign_tokens_are_drawn_without_a_warning() -> None:
     tokens = ["</script>", "$x_1$", "猫", "👋🏽", "שלום", "a" * 80, "", "\n"]
     weights = np.full((1, 1, 8, 8), 1 / 8, np.float32)
     record = AttentionRecord.from_attentions(weights, tokens)
-    for view in ("head", "model", "matrix", "text"):
-        pixels(record, Look(view=view, site="encoder", layer=0, heads=(0,), query=1))  # type: ignore[arg-type]
+    for view in ("head", "model", "neuron", "matrix", "text"):
+        pixels(record, Look(view=view, site="encoder", layer=0, heads=(0,), query=1))
 
 
 def test_a_long_prompt_says_which_part_is_drawn_and_stays_a_picture() -> None:
     record = one_hot(200, 100)
-    for view in ("head", "model", "matrix", "text"):
-        image = pixels(record, replace(LOOK, view=view, query=150))  # type: ignore[arg-type]
+    for view in ("head", "model", "neuron", "matrix", "text"):
+        image = pixels(record, replace(LOOK, view=view, query=150))
         assert image.shape[0] < 2500
 
 
 def test_no_head_is_a_picture_too() -> None:
-    for view in ("head", "model", "matrix", "text"):
-        pixels(one_hot(4, 1), replace(LOOK, view=view, heads=()))  # type: ignore[arg-type]
+    for view in ("head", "model", "neuron", "matrix", "text"):
+        pixels(one_hot(4, 1), replace(LOOK, view=view, heads=()))
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:

@@ -184,7 +184,8 @@ def test_weights_alone_where_nothing_else_is_known() -> None:
     record = AttentionRecord.from_attentions(weights, [f"t{place}" for place in range(5)])
     meta, arrays = answer(record, "decoder", 0, 0, 2)
     assert [meta[name] for name in ("q", "k", "bias", "scores", "scaling")] == [None] * 5
-    np.testing.assert_array_equal(arrays["weights"], np.float32([1 / 3, 1 / 3, 1 / 3, MASKED, MASKED]))
+    expected = np.array([1 / 3, 1 / 3, 1 / 3, MASKED, MASKED], dtype=np.float32)
+    np.testing.assert_array_equal(arrays["weights"], expected)
     with pytest.raises(NotRecordedError, match="only its weights"):
         record.terms(0, 0, 2)
 
