@@ -11,6 +11,7 @@ import numpy as np
 
 import attnwidget as aw
 from attnwidget.service.answers import answer_predictions, answer_row, describe
+from attnwidget.service.heads import answer_metrics
 from attnwidget.wire.arrays import Buffers, unpack
 
 
@@ -46,6 +47,7 @@ def record() -> dict[str, Any]:
         [[predictions["labels"][at], round(float(prob), 6)] for at, prob in zip(row, shares, strict=True)]
         for row, shares in zip(index, probs, strict=True)
     ]
+    metrics, measured = answer_metrics(explorer.metrics())
     return {
         "open": meta,
         "prompt": explorer.prompt,
@@ -54,6 +56,10 @@ def record() -> dict[str, Any]:
         "selection": explorer.selection,
         "matrices": matrices,
         "predictions": expected,
+        "metrics": {
+            "meta": metrics,
+            "buffers": [base64.b64encode(bytes(data)).decode("ascii") for data in measured.data],
+        },
     }
 
 

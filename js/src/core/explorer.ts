@@ -323,9 +323,16 @@ export function createExplorer(
     abort,
   );
 
+  // A detector may be replaced by another of its name: every change of their list asks anew.
+  let changes = 0;
+  const measured = computed(() => {
+    detectors.value;
+    changes += 1;
+    return changes;
+  });
   const metricsWanted = computed<Wanted<"metrics"> | null>(() => {
     const now = view.value === "model" || view.value === "metrics" ? here.value : null;
-    return now && { record: now.record.record, args: { site: now.site.kind }, also: detectors.value };
+    return now && { record: now.record.record, args: { site: now.site.kind }, also: measured.value };
   });
   const metrics = followAnswer(
     transport,

@@ -1,7 +1,7 @@
 // Metrics of every head, as the kernel sends them.
 import { readArray } from "../wire/arrays";
-import type { MetricsMeta } from "../wire/schema.gen";
-import type { HeadMetrics } from "./types";
+import type { MetricInfo, MetricsMeta, SiteKind } from "../wire/schema.gen";
+import type { HeadMetrics, Measured } from "./types";
 
 export function readMetrics(record: string, meta: MetricsMeta, buffers: readonly DataView[]): HeadMetrics {
   const [metrics = 0, count = 0] = meta.values.shape;
@@ -36,4 +36,49 @@ export function readMetrics(record: string, meta: MetricsMeta, buffers: readonly
       };
     },
   };
+}
+
+/** A metric of one head, with what a reader must know of it. */
+export interface HeadMeasure extends Measured {
+  readonly info: MetricInfo;
+}
+
+/** Whether the metrics are of what is on screen. */
+export function areOf(
+  metrics: HeadMetrics | null,
+  of: { record: string; site: SiteKind },
+): metrics is HeadMetrics {
+  return metrics !== null && metrics.record === of.record && metrics.site === of.site;
+}
+
+/** Every metric of a head that something was eligible for, in order; none where the head was not measured. */
+export function measuresOf(metrics: HeadMetrics, layer: number, head: number): readonly HeadMeasure[] {
+  const row = metrics.layers.indexOf(layer);
+  if (row < 0 || head >= (metrics.heads[row] as number)) return [];
+  return metrics.metrics
+    .map((info, index) => ({ info, ...metrics.of(index, row, head) }))
+    .filter(({ count, value }) => count > 0 && !Number.isNaN(value));
+}
+
+/** What a head does most above what an even spread would give: shares of attention over queries, strongest first. */
+export function strongestMeasures(
+  metrics: HeadMetrics,
+  layer: number,
+  head: number,
+  most: number,
+): readonly HeadMeasure[] {
+  return measuresOf(metrics, layer, head)
+    .filter(({ info, value, baseline }) => {
+      return info.unit === "share" && info.counted === "queries" && value > baseline + 0.01;
+    })
+    .sort((a, b) => b.value - b.baseline - (a.value - a.baseline))
+    .slice(0, most);
+}
+
+/** The chosen metric's place; the first where it is not there. */
+export function metricIndex(metrics: HeadMetrics, name: string): number {
+  return Math.max(
+    0,
+    metrics.metrics.findIndex((info) => info.name === name),
+  );
 }

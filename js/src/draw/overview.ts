@@ -47,13 +47,39 @@ export interface Strip {
   readonly step: number;
 }
 
+/** Draws one head's picture of a strip into a rectangle. */
+export function drawPicture(
+  context: CanvasRenderingContext2D,
+  { image, rows, columns, step }: Strip,
+  view: {
+    readonly head: number;
+    readonly x: number;
+    readonly y: number;
+    readonly width: number;
+    readonly height: number;
+  },
+  _theme: Palette,
+): void {
+  const { head, x, y, width, height } = view;
+  context.imageSmoothingEnabled = columns > width;
+  context.drawImage(image, head * step, 0, columns, rows, x, y, width, height);
+}
+
 export interface OverviewData {
-  readonly layers: readonly number[];
-  strip(row: number): Strip | null;
-  /** What is out of reach in a picture: drawn once, behind each of them. */
-  readonly ground: CanvasImageSource | null;
-  noted(row: number, head: number): boolean;
-  readonly chosen: readonly Spot[];
+  /** The layer of each row, and the head of each column; null where heads stand in lines of their own order. */
+  readonly layers: readonly number[] | null;
+  readonly columns: readonly number[] | null;
+  /** Draws what is in a cell whose corner is at `x`, `y`. */
+  cell(context: CanvasRenderingContext2D, spot: Spot, x: number, y: number): void;
+  /** What stands under a cell, where the grid leaves room for it: a name and a value. */
+  caption?(spot: Spot): readonly [name: string, value: string];
+  /** A bar beside each row: its length, 0 to 1, and its number. */
+  margin?(row: number): { readonly share: number; readonly text: string } | null;
+  noted(spot: Spot): boolean;
+  pinned(spot: Spot): boolean;
+  faded(spot: Spot): boolean;
+  readonly chosen: readonly { readonly spot: Spot; readonly head: number }[];
+  /** The row of the current layer; -1 for none. */
   readonly current: number;
   readonly pointed: Spot | null;
   readonly cursor: Spot | null;
@@ -67,6 +93,10 @@ export interface OverviewView {
   readonly height: number;
 }
 
+const FADED = 0.22;
+/** The longest bar beside a row; its number stands behind it. */
+const BAR = 26;
+
 export function drawOverview(
   context: CanvasRenderingContext2D,
   data: OverviewData,
@@ -77,19 +107,18 @@ export function drawOverview(
   const { rows, heads } = inSight(grid, view);
   context.save();
   context.beginPath();
-  context.rect(grid.left - 5, grid.top - 5, view.width, view.height);
+  context.rect(Math.max(0, grid.left - 5), Math.max(0, grid.top - 5), view.width, view.height);
   context.clip();
   context.translate(-view.x, -view.y);
   for (let row = rows.start; row < rows.end; row++) {
-    const strip = data.strip(row);
     const last = Math.min(heads.end, grid.heads[row] as number);
-    for (let head = heads.start; head < last; head++)
-      drawHead(context, data, grid, { row, head }, strip, theme);
+    for (let head = heads.start; head < last; head++) drawHead(context, data, grid, { row, head }, theme);
+    if (data.margin !== undefined) drawMargin(context, data.margin(row), grid, row, theme);
   }
   drawMarks(context, data, grid, theme);
   context.restore();
-  drawRows(context, data, view, rows, theme);
-  drawColumns(context, data, view, heads, theme);
+  if (data.layers !== null) drawRows(context, data, data.layers, view, rows, theme);
+  if (data.columns !== null) drawColumns(context, data, data.columns, view, heads, theme);
 }
 
 function drawHead(
@@ -97,30 +126,80 @@ function drawHead(
   data: OverviewData,
   grid: Overview,
   spot: Spot,
-  strip: Strip | null,
   theme: Palette,
 ): void {
   const { x, y } = cornerOf(grid, spot);
   const { width, height } = grid;
-  if (data.ground !== null) context.drawImage(data.ground, x, y, width, height);
-  if (strip !== null) {
-    const { image, rows, columns, step } = strip;
-    context.imageSmoothingEnabled = columns > width;
-    context.drawImage(image, spot.head * step, 0, columns, rows, x, y, width, height);
-  }
+  const faded = data.faded(spot);
+  context.globalAlpha = faded ? FADED : 1;
+  data.cell(context, spot, x, y);
+  context.globalAlpha = 1;
   context.strokeStyle = theme.line;
   context.lineWidth = 1;
   context.strokeRect(x - 0.5, y - 0.5, width + 1, height + 1);
-  if (data.noted(spot.row, spot.head) && width >= 14) {
+  if (grid.below > 0 && data.caption !== undefined) {
+    const [name, value] = data.caption(spot);
+    context.textBaseline = "middle";
+    const line = y + height + grid.below / 2 + 1;
+    context.font = `11px ${theme.sans}`;
+    context.fillStyle = theme.soft;
+    context.textAlign = "left";
+    context.fillText(name, x, line);
+    context.font = `600 11px ${theme.sans}`;
+    context.fillStyle = faded ? theme.soft : theme.ink;
+    context.textAlign = "right";
+    context.fillText(value, x + width, line);
+  }
+  if (data.noted(spot) && width >= 14) {
     const radius = width >= 40 ? 3 : 2.2;
     context.beginPath();
     context.arc(x + width - radius - 3, y + radius + 3, radius, 0, 2 * Math.PI);
-    context.fillStyle = theme.accent;
-    context.strokeStyle = theme.bg;
-    context.lineWidth = 2;
-    context.stroke();
-    context.fill();
+    badge(context, theme);
   }
+  if (data.pinned(spot) && width >= 10) {
+    const side = width >= 40 ? 9 : 6;
+    context.beginPath();
+    context.moveTo(x, y);
+    context.lineTo(x + side, y);
+    context.lineTo(x, y + side);
+    context.closePath();
+    badge(context, theme);
+  }
+}
+
+function badge(context: CanvasRenderingContext2D, theme: Palette): void {
+  context.fillStyle = theme.accent;
+  context.strokeStyle = theme.bg;
+  context.lineWidth = 2;
+  context.stroke();
+  context.fill();
+}
+
+/** Where the bars beside the rows begin. */
+function marginOf(grid: Overview): number {
+  return grid.left + grid.columns * grid.pitch + 6;
+}
+
+function drawMargin(
+  context: CanvasRenderingContext2D,
+  mean: { readonly share: number; readonly text: string } | null,
+  grid: Overview,
+  row: number,
+  theme: Palette,
+): void {
+  if (mean === null) return;
+  const x = marginOf(grid);
+  const middle = (grid.tops[row] as number) + grid.height / 2;
+  const thick = Math.min(10, Math.max(4, grid.height - 2));
+  context.fillStyle = theme.line;
+  context.fillRect(x, middle - thick / 2, BAR, thick);
+  context.fillStyle = theme.soft;
+  context.fillRect(x, middle - thick / 2, BAR * mean.share, thick);
+  if (grid.height < 11) return;
+  context.font = `11px ${theme.sans}`;
+  context.textAlign = "left";
+  context.textBaseline = "middle";
+  context.fillText(mean.text, x + BAR + 5, middle);
 }
 
 function frame(
@@ -141,8 +220,8 @@ function drawMarks(
   grid: Overview,
   theme: Palette,
 ): void {
-  for (const spot of chosen) {
-    context.strokeStyle = css(theme.head(spot.head));
+  for (const { spot, head } of chosen) {
+    context.strokeStyle = css(theme.head(head));
     frame(context, grid, spot, 1, 2.5);
   }
   if (pointed !== null) {
@@ -159,12 +238,13 @@ function drawMarks(
 
 /** Numbers are left out where they would touch. */
 function every(pitch: number, least: number): number {
-  return pitch >= least ? 1 : pitch * 2 >= least ? 2 : 5;
+  return [1, 2, 5].find((step) => pitch * step >= least) ?? 10;
 }
 
 function drawRows(
   context: CanvasRenderingContext2D,
   data: OverviewData,
+  layers: readonly number[],
   { grid, y, height }: OverviewView,
   rows: { readonly start: number; readonly end: number },
   theme: Palette,
@@ -175,18 +255,20 @@ function drawRows(
   context.clip();
   context.textAlign = "right";
   context.textBaseline = "middle";
+  const step = every(grid.height, 10);
   for (let row = rows.start; row < rows.end; row++) {
-    const layer = data.layers[row] as number;
+    const layer = layers[row] as number;
     const strong = row === data.current || row === data.pointed?.row;
     const middle = (grid.tops[row] as number) + grid.height / 2 - y;
     context.fillStyle = strong ? theme.ink : theme.soft;
     context.font = `${strong ? "600 " : ""}11px ${theme.sans}`;
-    context.fillText(grid.left > 40 ? `layer ${layer}` : String(layer), grid.left - 10, middle);
+    if (layer % step === 0 || strong)
+      context.fillText(grid.left > 40 ? `layer ${layer}` : String(layer), grid.left - 10, middle);
     if (row === data.current) {
       context.fillStyle = theme.accent;
       context.fillRect(grid.left - 6, middle - grid.height / 2, 2.5, grid.height);
     }
-    const before = row === 0 ? -1 : (data.layers[row - 1] as number);
+    const before = row === 0 ? -1 : (layers[row - 1] as number);
     if (layer > before + 1) {
       context.strokeStyle = theme.faint;
       context.lineWidth = 1;
@@ -205,6 +287,7 @@ function drawRows(
 function drawColumns(
   context: CanvasRenderingContext2D,
   data: OverviewData,
+  columns: readonly number[],
   { grid, x, width }: OverviewView,
   heads: { readonly start: number; readonly end: number },
   theme: Palette,
@@ -223,13 +306,20 @@ function drawColumns(
   context.clip();
   context.textAlign = "center";
   const step = every(grid.pitch, 19);
-  for (let head = heads.start; head < heads.end; head++) {
-    const chosen = data.chosen.some((spot) => spot.head === head) || data.pointed?.head === head;
-    if (head % step !== 0 && !chosen) continue;
-    context.font = `${chosen ? "600 " : ""}11px ${theme.sans}`;
-    context.fillStyle = chosen ? theme.ink : theme.soft;
-    const middle = grid.left + head * grid.pitch + grid.width / 2 - x;
+  for (let column = heads.start; column < heads.end; column++) {
+    const strong = data.chosen.some(({ spot }) => spot.head === column) || data.pointed?.head === column;
+    if (column % step !== 0 && !strong) continue;
+    const head = columns[column] as number;
+    context.font = `${strong ? "600 " : ""}11px ${theme.sans}`;
+    context.fillStyle = strong ? theme.ink : theme.soft;
+    const middle = grid.left + column * grid.pitch + grid.width / 2 - x;
     context.fillText(words ? `head ${head}` : String(head), middle, grid.top - 13);
+  }
+  if (data.margin !== undefined) {
+    context.font = `11px ${theme.sans}`;
+    context.fillStyle = theme.faint;
+    context.textAlign = "left";
+    context.fillText("mean", marginOf(grid) - x, grid.top - 13);
   }
   context.restore();
 }

@@ -5,9 +5,26 @@ export interface OverviewShape {
   readonly layers: readonly number[];
   /** Heads of each of the layers. */
   readonly heads: readonly number[];
-  /** Keys by queries of a pattern. */
+  /** Width by height of a cell. */
   readonly aspect: number;
 }
+
+/** How large cells may be, in CSS pixels, and what room they need around them. */
+export interface Sizes {
+  readonly least: number;
+  readonly most: number;
+  /** Cells at least this large are all shown at once rather than scrolled. */
+  readonly whole: number;
+  /** Cells that have to be scrolled anyway are at most this large. */
+  readonly scrolled: number;
+  /** For a text under each cell. */
+  readonly below: number;
+  /** Beside the last column. */
+  readonly right: number;
+}
+
+/** Sizes of small pictures of patterns. */
+export const PICTURES: Sizes = { least: 20, most: 112, whole: 22, scrolled: 52, below: 0, right: 0 };
 
 export interface Overview {
   /** Room for the numbers of layers, at the left, and of heads, at the top. */
@@ -16,6 +33,8 @@ export interface Overview {
   /** Size of one picture. */
   readonly width: number;
   readonly height: number;
+  /** Room for a text under each picture. */
+  readonly below: number;
   /** From one head to the next. */
   readonly pitch: number;
   /** Where each layer's row begins; layers that are missing before it leave a gap. */
@@ -37,12 +56,6 @@ export interface Range {
   readonly end: number;
 }
 
-const LEAST = 20;
-const MOST = 112;
-/** Pictures at least this large are all shown at once rather than scrolled. */
-const WHOLE = 22;
-/** Pictures that have to be scrolled anyway are at most this large. */
-const SCROLLED = 52;
 /** Beyond these, patterns of unlike sides are drawn squeezed. */
 const ASPECTS = [0.6, 1.8] as const;
 /** What layers without attention leave between their neighbours. */
@@ -63,17 +76,55 @@ function fitting(room: number, count: number): number {
   return Math.max(0, pitch - gapOf(pitch));
 }
 
+interface Room {
+  readonly width: number;
+  readonly height: number;
+}
+
 /** Lays the grid out in the room there is: all of it where that stays readable, else it scrolls. */
-export function layOut(shape: OverviewShape, room: { width: number; height: number }): Overview {
-  const { layers, heads } = shape;
+export function layOut(shape: OverviewShape, room: Room, sizes: Sizes = PICTURES): Overview {
+  const left = room.width < 560 || Math.max(0, ...shape.heads) > 24 ? 40 : 58;
+  return placed(shape, room, sizes, { left, top: 24 });
+}
+
+/** Lays cells out that have no rows or columns of their own: in lines, as many beside each other as suits the room. */
+export function layOutLines(
+  count: number,
+  aspect: number,
+  room: Room,
+  sizes: Sizes,
+): { readonly grid: Overview; readonly columns: number } {
+  const lay = (columns: number) => {
+    const rows = Math.ceil(count / columns);
+    const layers = Array.from({ length: rows }, (_, row) => row);
+    const heads = layers.map((row) => Math.min(columns, count - row * columns));
+    return placed({ layers, heads, aspect }, room, sizes, { left: 6, top: 6 });
+  };
+  let best = { grid: lay(1), columns: 1 };
+  for (let columns = 2; columns <= count; columns++) {
+    const grid = lay(columns);
+    if (grid.extent.width > room.width) break;
+    const fits = (one: Overview) => one.extent.height <= room.height;
+    // The largest that fit; where none do, the more beside each other, the less there is to scroll.
+    if (fits(best.grid) ? fits(grid) && grid.width > best.grid.width : true) best = { grid, columns };
+  }
+  return best;
+}
+
+function placed(
+  { layers, heads, aspect: wanted }: OverviewShape,
+  room: Room,
+  { least, most, whole, scrolled, below, right }: Sizes,
+  { left, top }: { left: number; top: number },
+): Overview {
   const columns = Math.max(0, ...heads);
-  const aspect = Math.min(ASPECTS[1], Math.max(ASPECTS[0], shape.aspect));
-  const [left, top] = [room.width < 560 || columns > 24 ? 40 : 58, 24];
+  const aspect = Math.min(ASPECTS[1], Math.max(ASPECTS[0], wanted));
   const broken = breaksOf(layers) * BREAK;
-  const across = fitting(room.width - left - TAIL, columns) / Math.sqrt(aspect);
-  const down = fitting(room.height - top - TAIL - broken, layers.length) * Math.sqrt(aspect);
-  const whole = Math.min(across, down, MOST);
-  const size = whole >= WHOLE ? whole : Math.max(LEAST, Math.min(across, SCROLLED));
+  const across = fitting(room.width - left - right - TAIL, columns) / Math.sqrt(aspect);
+  const high = room.height - top - TAIL - broken - below * layers.length;
+  const down = fitting(high, layers.length) * Math.sqrt(aspect);
+  const all = Math.min(across, down, most);
+  const size = all >= whole ? all : Math.max(least, Math.min(across, scrolled));
   const width = Math.max(1, Math.floor(size * Math.sqrt(aspect) + 1e-6));
   const height = Math.max(1, Math.floor(size / Math.sqrt(aspect) + 1e-6));
   const gap = gapOf(Math.min(width, height));
@@ -83,11 +134,11 @@ export function layOut(shape: OverviewShape, room: { width: number; height: numb
     const before = row === 0 ? -1 : (layers[row - 1] as number);
     if (layer > before + 1) y += BREAK;
     tops.push(y);
-    y += height + gap;
+    y += height + below + gap;
   });
   const pitch = width + gap;
-  const extent = { width: left + columns * pitch - gap + TAIL, height: y - gap + TAIL };
-  return { left, top, width, height, pitch, tops, heads, columns, extent };
+  const extent = { width: left + columns * pitch - gap + right + TAIL, height: y - gap + TAIL };
+  return { left, top, width, height, below, pitch, tops, heads, columns, extent };
 }
 
 /** The corner of a picture, in the coordinates of the whole. */
@@ -102,7 +153,7 @@ export function spotAt(grid: Overview, x: number, y: number): Spot | null {
   const row = (after < 0 ? grid.tops.length : after) - 1;
   if (row < 0 || head < 0 || head >= (grid.heads[row] ?? 0)) return null;
   const corner = cornerOf(grid, { row, head });
-  return x - corner.x < grid.width && y - corner.y < grid.height ? { row, head } : null;
+  return x - corner.x < grid.width && y - corner.y < grid.height + grid.below ? { row, head } : null;
 }
 
 /** Rows and columns of which anything is in sight, in a window at `x`, `y` whose labels cover its edges. */
@@ -111,7 +162,7 @@ export function inSight(
   window: { readonly x: number; readonly y: number; readonly width: number; readonly height: number },
 ): { readonly rows: Range; readonly heads: Range } {
   const clamp = (value: number, most: number) => Math.min(most, Math.max(0, value));
-  const first = grid.tops.findIndex((begin) => begin + grid.height > window.y + grid.top);
+  const first = grid.tops.findIndex((begin) => begin + grid.height + grid.below > window.y + grid.top);
   const after = grid.tops.findIndex((begin) => begin >= window.y + window.height);
   const rows = grid.tops.length;
   return {
@@ -137,7 +188,7 @@ export function scrollTo(
   };
   return {
     x: along(x, grid.width, grid.left, window.x, window.width),
-    y: along(y, grid.height, grid.top, window.y, window.height),
+    y: along(y, grid.height + grid.below, grid.top, window.y, window.height),
   };
 }
 

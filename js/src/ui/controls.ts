@@ -195,6 +195,6 @@ export function createControls(app: ExplorerApp, abort: AbortSignal): HTMLElemen
     });
   only(threshold, "head");
   only(direction, "text");
-  only(scale, "model", "neuron", "matrix", "text");
+  only(scale, "model", "neuron", "matrix", "text", "metrics");
   return el("div", { class: "aw-controls" }, layer, head, threshold, direction, scale);
 }

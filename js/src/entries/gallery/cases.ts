@@ -1,6 +1,15 @@
 // The gallery's cases: everything that a pane must be able to show.
-import type { HeadNote, OpenMeta, SiteInfo, SiteKind, State, Status } from "../../wire/schema.gen";
+import type {
+  HeadNote,
+  MetricsMeta,
+  OpenMeta,
+  SiteInfo,
+  SiteKind,
+  State,
+  Status,
+} from "../../wire/schema.gen";
 import { MASKED, PROTOCOL } from "../../wire/schema.gen";
+import { pairRecord, translationRecord } from "./pairs";
 import { createOpen, createSite, createTokens, type RecordSpec } from "./record";
 import {
   anyRule,
@@ -213,6 +222,16 @@ function hybridRecord(): RecordSpec {
   return { ...record, open: { ...record.open, sites }, sampled: 48 };
 }
 
+/** As many heads as large models have, fewer in some layers. */
+function largeRecord(): RecordSpec {
+  const record = decoderRecord("heads64", "made-up-70B", CAT, { layers: 80, heads: 64 });
+  const sites = record.open.sites.map((site) => ({
+    ...site,
+    layers: site.layers.map((info) => ({ ...info, heads: info.layer % 8 === 7 ? 40 : 64 })),
+  }));
+  return { ...record, open: { ...record.open, sites }, detectors: ["nouns"] };
+}
+
 function crossRecord(): RecordSpec {
   const encoder = "translate¦ English¦ to¦ German¦:¦ The¦ house¦ is¦ wonderful¦.¦</s>".split("¦");
   const decoder = "<pad>¦Das¦ Haus¦ ist¦ wunderbar¦.¦</s>".split("¦");
@@ -303,6 +322,8 @@ export interface EmbeddedRecord {
   /** Base64 of little-endian float32, by "layer.head": [queries, keys], q and k [tokens, d]. */
   readonly matrices: Readonly<Record<string, { weights: string; scores: string; q: string; k: string }>>;
   readonly predictions: RecordSpec["predictions"];
+  /** The kernel's own reply, its buffers in base64. */
+  readonly metrics: { readonly meta: MetricsMeta; readonly buffers: readonly string[] };
 }
 
 function decode(base64: string): Float32Array {
@@ -325,7 +346,11 @@ function embeddedRecord(from: EmbeddedRecord): RecordSpec {
     const { q = "", k = "" } = from.matrices[`${layer}.${head}`] ?? {};
     return { q: decode(q), k: decode(k) };
   };
-  return { open: from.open, matrix, qk, companded: false, predictions: from.predictions };
+  const metrics = () => ({
+    meta: from.metrics.meta,
+    buffers: from.metrics.buffers.map((text) => new DataView(decode(text).buffer)),
+  });
+  return { open: from.open, matrix, qk, companded: false, predictions: from.predictions, metrics };
 }
 
 function embeddedCases(from: EmbeddedRecord | undefined): readonly GalleryCase[] {
@@ -485,6 +510,14 @@ export function createCases(embedded?: EmbeddedRecord): readonly GalleryCase[] {
       heads: [5],
     }),
     one("keys4096", "4,096 keys", manyKeysRecord(), { prompt: "(4096 tokens)", site: "cross" }),
+    one("heads64", "80 layers of 64 heads", largeRecord(), {
+      ...CAT_STATE,
+      layer: 40,
+      heads: [9],
+      view: "metrics",
+      metric: "induction",
+      detectors: ["nouns"],
+    }),
     one("empty", "Before the first record", null, {
       status: { ...IDLE, phase: "running", run: "r0" },
     }),
@@ -496,6 +529,31 @@ export function createCases(embedded?: EmbeddedRecord): readonly GalleryCase[] {
         { site: "decoder", layer: 0, head: 1 },
         { site: "decoder", layer: 1, head: 1 },
       ],
+    }),
+    one("pair", "A pair of texts", pairRecord(), {
+      prompt: "who chased the dog?",
+      context: "the cat chased the dog because it was playful.",
+      site: "encoder",
+      heads: [0, 1],
+    }),
+    one(
+      "norms",
+      "Words, by norms",
+      pairRecord({
+        record: "pair.norms.words",
+        words: true,
+        weighting: "norms",
+        can_merge: false,
+        notes: ["Norm-weighted: made by rule for this gallery."],
+      }),
+      { prompt: "who chased the dog?", site: "encoder", words: true, weighting: "norms" },
+    ),
+    one("translation", "Encoder and decoder of unequal depth", translationRecord(), {
+      prompt:
+        "translate English to German: The house by the river is wonderful and the garden is full of roses.",
+      site: "cross",
+      layer: 1,
+      heads: [0, 1],
     }),
   ];
 }

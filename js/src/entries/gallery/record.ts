@@ -7,6 +7,7 @@ import {
   type HeadNote,
   type LayerArgs,
   MASKED,
+  type MetricsArgs,
   type ModelArgs,
   type NeuronArgs,
   type OpenMeta,
@@ -19,6 +20,7 @@ import {
   U8_MASKED,
   U8_NAN,
 } from "../../wire/schema.gen";
+import { answerMetrics } from "./metrics";
 import { answerNeuron, type TermsSpec } from "./neuron";
 import type { Matrix } from "./synthetic";
 
@@ -33,6 +35,9 @@ export interface RecordSpec {
   readonly sampled?: number | undefined;
   readonly predictions: readonly (readonly (readonly [label: string, prob: number])[])[];
   readonly terms?: TermsSpec | undefined;
+  /** What a kernel measured; computed here where it is not given, with these detectors beside. */
+  readonly metrics?: (() => Reply<"metrics">) | undefined;
+  readonly detectors?: readonly string[] | undefined;
   /** True queries [queries, d] and keys [keys, d] of a head; made up where they are not given. */
   readonly qk?: (site: SiteKind, layer: number, head: number) => { q: Float32Array; k: Float32Array };
 }
@@ -247,6 +252,17 @@ function answerPredictions(spec: RecordSpec): Reply<"predictions"> {
   return { meta, buffers: buffers.views };
 }
 
+function measureRecord(spec: RecordSpec, site: SiteInfo): Reply<"metrics"> {
+  if (spec.metrics !== undefined) return spec.metrics();
+  const { streams } = spec.open;
+  const queries = streams[site.query_stream]?.text ?? [];
+  const keys = streams[site.key_stream]?.text ?? [];
+  const matrix = (layer: number, head: number) => spec.matrix(site.kind, layer, head);
+  const sampled = Math.min(queries.length, spec.sampled ?? queries.length);
+  const { detectors = [] } = spec;
+  return answerMetrics({ matrix, queries, keys, sampled, detectors }, site, new Buffers());
+}
+
 /** Answers requests about the record. */
 export function createAnswer(spec: RecordSpec): Answer {
   const siteOf = (kind: SiteKind): SiteInfo => {
@@ -266,6 +282,7 @@ export function createAnswer(spec: RecordSpec): Answer {
     if (kind === "model") return answerModel(spec, args as ModelArgs, siteOf((args as ModelArgs).site));
     if (kind === "row") return answerRow(spec, args as RowArgs, siteOf((args as RowArgs).site));
     if (kind === "predictions") return answerPredictions(spec);
+    if (kind === "metrics") return measureRecord(spec, siteOf((args as MetricsArgs).site));
     if (kind === "neuron") {
       const of = args as NeuronArgs;
       const info = siteOf(of.site).layers.find(({ layer }) => layer === of.layer);

@@ -21,6 +21,8 @@ export interface CardLook {
   readonly head: number;
   /** The strongest link, or what else is worth saying; may be empty. */
   readonly remark: string;
+  /** What was measured, a line each. */
+  readonly measures: readonly string[];
   readonly pattern: Pattern | null;
   readonly small: SmallPicture;
   /** Keys by queries. */
@@ -43,6 +45,7 @@ export class HeadCard {
   readonly #note = element("p", "ap-card-note");
   readonly #text = element("p", "ap-card-text");
   readonly #remark = element("p", "ap-card-text");
+  readonly #measures = element("ul", "ap-card-measures");
   readonly #canvas = element("canvas", "ap-card-picture", { role: "img" });
   readonly #close = button("×", "Close");
 
@@ -68,7 +71,7 @@ export class HeadCard {
       { role: "group", hidden: true },
       element("div", "ap-card-head", {}, this.#swatch, this.#title, this.#close),
       this.#canvas,
-      element("div", "ap-card-words", {}, this.#note, this.#text, this.#remark),
+      element("div", "ap-card-words", {}, this.#note, this.#measures, this.#text, this.#remark),
       element("div", "ap-card-ways", {}, ...ways),
     );
   }
@@ -86,8 +89,12 @@ export class HeadCard {
     setText(this.#note, known === null ? "" : `${known.title} ${decimal(known.score, 2)}`);
     setText(this.#text, known?.text ?? "");
     setText(this.#remark, look.remark);
+    this.#measures.replaceChildren(...look.measures.map((line) => element("li", "", {}, line)));
     for (const line of [this.#note, this.#text, this.#remark]) line.hidden = line.textContent === "";
-    const lines = [this.#note, this.#remark].filter((line) => !line.hidden).length + (known === null ? 0 : 2);
+    const lines =
+      [this.#note, this.#remark].filter((line) => !line.hidden).length +
+      (known === null ? 0 : 2) +
+      1.2 * look.measures.length;
     const room = Math.max(96, look.room.height - FRAME - lines * LINE);
     const side = Math.min(look.room.width - PADDING, MOST - PADDING, room);
     this.root.style.width = `${Math.min(look.room.width, Math.max(HeadCard.LEAST, side + PADDING))}px`;

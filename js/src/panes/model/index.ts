@@ -1,32 +1,43 @@
-// The model pane: every head of every layer as a small picture; one of them opens in place.
+// The model pane: every head of every layer as a small picture, in the model's order or by a metric; one opens in place.
+import { areOf, measuresOf, strongestMeasures } from "../../core/measures";
 import { createPattern } from "../../core/pattern";
-import type { CreatePane, Explorer, ModelThumbnails, Pattern } from "../../core/types";
-import { drawHatchArea } from "../../draw/hatch";
-import { codeColours, drawOverview, paintCodes, type Strip } from "../../draw/overview";
-import { prepare } from "../../draw/surface";
+import { isHead, togglePins } from "../../core/pinned";
+import type { CreatePane, Explorer, HeadMetrics, ModelThumbnails, Pattern } from "../../core/types";
+import type { OverviewData } from "../../draw/overview";
+import { type Arrangement, byLayer, inLines, type Place, ranked } from "../../math/arrange";
 import { decimal, formatCount, formatWeight } from "../../math/format";
 import { isolate } from "../../math/labels";
-import {
-  cornerOf,
-  layOut,
-  type Overview,
-  type Spot,
-  scrollTo,
-  shrink,
-  spotAt,
-  stepTo,
-} from "../../math/overview";
-import { createIds, follow } from "../../ui/dom";
+import { formatMeasure, meanOf, shareOf } from "../../math/measures";
+import { cornerOf, layOut, layOutLines, type Overview, PICTURES } from "../../math/overview";
+import { follow } from "../../ui/dom";
 import { MAX_SEARCH, strongestLinks } from "../../ui/reading";
-import { U8_LEVELS, U8_MASKED, U8_NAN } from "../../wire/schema.gen";
-import { element, onFrame, onResize, setAttribute, setText } from "../kit/dom";
+import type { HeadRef } from "../../wire/schema.gen";
+import { U8_LEVELS } from "../../wire/schema.gen";
+import { element, onFrame, onResize, setText } from "../kit/dom";
+import { HeadGrid } from "../kit/head-grid";
 import { Legend } from "../kit/legend";
+import { type Chosen, chosenMetric } from "../kit/metric-chosen";
 import { labelOf } from "../kit/tokens";
 import { HeadCard } from "./card";
+import { createOrderControls } from "./controls";
+import { Pictures } from "./pictures";
 
 /** Largest error of a weight read from its code. */
 const CODE_ERROR = 1 - ((U8_LEVELS - 0.5) / U8_LEVELS) ** 2;
 const CARD_GAP = 16;
+const CARD_ROOM = CARD_GAP + HeadCard.LEAST;
+/** Room for the mean of each layer, where the pane is wide enough. */
+const MARGIN = 66;
+const WIDE = 560;
+/** Pictures with a name and a value under them. */
+const CAPTIONED = { ...PICTURES, least: 58, whole: 58, scrolled: 72, below: 17 };
+/** Metrics in the card, the chosen one first. */
+const IN_CARD = 3;
+
+/** A metric of the heads on screen. */
+interface Measuring extends Chosen {
+  readonly metrics: HeadMetrics;
+}
 
 export const createModelPane: CreatePane = (host, explorer) => {
   const pane = new ModelPane(host, explorer);
@@ -38,46 +49,70 @@ class ModelPane {
   readonly #abort = new AbortController();
   readonly #root = element("div", "ap-model");
   readonly #readout = element("span", "ap-readout");
-  readonly #canvas = element("canvas", "ap-model-canvas", { "aria-hidden": true });
-  readonly #cell = element("div", "ap-model-cell", { role: "gridcell" });
-  readonly #line = element("div", "", { role: "row" }, this.#cell);
-  readonly #extent = element("div", "ap-model-extent", { role: "presentation" }, this.#canvas, this.#line);
-  readonly #scroller = element(
-    "div",
-    "ap-model-scroll",
-    { role: "grid", tabindex: 0, "aria-label": "Heads of all layers", "aria-readonly": true },
-    this.#extent,
-  );
+  readonly #heads: HeadGrid;
   readonly #stage;
   readonly #card: HeadCard;
   readonly #legend = new Legend();
   readonly #frameTask;
-  readonly #strips = new Map<number, Strip>();
-  #ground: HTMLCanvasElement | null = null;
-  #grid: Overview | null = null;
-  #pointed: Spot | null = null;
-  #cursor: Spot = { row: 0, head: 0 };
+  #pictures: Pictures | null = null;
+  #places: readonly Place[] = [];
+  /** Whether the layers' means have room. */
+  #means = false;
   /** Whether the card is wanted; null until someone says so: then it shows where there is room beside the grid. */
   #wanted: boolean | null = null;
-  #nan = false;
-  #masked = false;
   #dirty = { layout: true, pictures: true, place: true };
 
   constructor(host: HTMLElement, explorer: Explorer) {
     this.#explorer = explorer;
     const { signal } = this.#abort;
-    this.#cell.id = createIds()("cell");
-    this.#scroller.setAttribute("aria-activedescendant", this.#cell.id);
+    this.#heads = new HeadGrid(
+      "Heads of all layers",
+      {
+        open: (place) => {
+          this.#choose(place);
+          this.#open(true);
+        },
+        enter: (place) => {
+          this.#choose(place);
+          explorer.view.value = "head";
+        },
+        pin: (place) => this.#pin(place),
+        redraw: () => this.#redraw(),
+      },
+      signal,
+    );
     this.#card = new HeadCard(explorer, () => this.#open(false), signal);
-    this.#stage = element("div", "ap-model-stage", {}, this.#scroller, this.#card.root);
-    this.#root.append(element("div", "ap-toolbar", {}, this.#readout), this.#stage, this.#legend.root);
+    this.#stage = element("div", "ap-model-stage", {}, this.#heads.root, this.#card.root);
+    const orders = createOrderControls(explorer, () => this.#measuring(true), signal);
+    this.#root.append(
+      element("div", "ap-toolbar ap-model-bar", {}, this.#readout, orders),
+      this.#stage,
+      this.#legend.root,
+    );
     host.append(this.#root);
     this.#frameTask = onFrame(() => this.#work(), signal);
     onResize(this.#stage, () => this.#redraw("layout"), signal);
-    this.#listen(signal);
+    this.#root.addEventListener(
+      "keydown",
+      (event) => {
+        if (event.key !== "Escape" || this.#card.root.hidden) return;
+        event.preventDefault();
+        this.#open(false);
+        this.#heads.focus();
+      },
+      { signal },
+    );
     follow(signal, () => {
       explorer.model.value;
       this.#redraw("pictures", "layout", "place");
+    });
+    follow(signal, () => {
+      explorer.metrics.value;
+      explorer.metric.value;
+      explorer.order.value;
+      explorer.filters.value.heads;
+      explorer.cut.value;
+      this.#redraw("layout", "place");
     });
     follow(signal, () => {
       explorer.palette.value;
@@ -91,13 +126,13 @@ class ModelPane {
     });
     follow(signal, () => {
       explorer.data.value;
+      explorer.pinned.value;
       this.#redraw();
     });
   }
 
   destroy(): void {
     this.#abort.abort();
-    this.#strips.clear();
     this.#root.remove();
   }
 
@@ -106,86 +141,11 @@ class ModelPane {
     this.#frameTask.request();
   }
 
-  // --- Pointer and keyboard ------------------------------------------------------------------------------
-
-  #listen(signal: AbortSignal): void {
-    const scroller = this.#scroller;
-    const under = (event: MouseEvent): Spot | null => {
-      const box = scroller.getBoundingClientRect();
-      const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-      if (this.#grid === null || x < this.#grid.left || y < this.#grid.top) return null;
-      if (x >= scroller.clientWidth || y >= scroller.clientHeight) return null;
-      return spotAt(this.#grid, x + scroller.scrollLeft, y + scroller.scrollTop);
-    };
-    scroller.addEventListener("pointermove", (event) => this.#point(under(event)), { signal });
-    scroller.addEventListener("pointerleave", () => this.#point(null), { signal });
-    scroller.addEventListener("scroll", () => this.#redraw(), { signal, passive: true });
-    for (const type of ["focus", "blur"]) scroller.addEventListener(type, () => this.#redraw(), { signal });
-    scroller.addEventListener(
-      "click",
-      (event) => {
-        const spot = under(event);
-        if (spot === null) return;
-        this.#choose(spot);
-        this.#open(true);
-      },
-      { signal },
-    );
-    scroller.addEventListener(
-      "dblclick",
-      (event) => {
-        if (under(event) !== null) this.#explorer.view.value = "head";
-      },
-      { signal },
-    );
-    scroller.addEventListener("keydown", (event) => this.#onKey(event), { signal });
-    this.#root.addEventListener(
-      "keydown",
-      (event) => {
-        if (event.key !== "Escape" || this.#card.root.hidden) return;
-        event.preventDefault();
-        this.#open(false);
-        scroller.focus({ preventScroll: true });
-      },
-      { signal },
-    );
-  }
-
-  #onKey(event: KeyboardEvent): void {
-    if (event.ctrlKey || event.metaKey || event.altKey || this.#grid === null) return;
-    if (event.key === "Enter" || event.key === " ") {
-      event.preventDefault();
-      this.#choose(this.#cursor);
-      if (event.key === "Enter") this.#explorer.view.value = "head";
-      else this.#open(true);
-      return;
-    }
-    const page = Math.max(
-      1,
-      Math.floor((this.#scroller.clientHeight - this.#grid.top) / this.#grid.pitch) - 1,
-    );
-    const next = stepTo(this.#grid, this.#cursor, event.key, page);
-    if (next === null) return;
-    event.preventDefault();
-    this.#cursor = next;
-    this.#pointed = null;
-    this.#reveal(next);
-    this.#redraw();
-  }
-
-  #point(spot: Spot | null): void {
-    if (spot?.row === this.#pointed?.row && spot?.head === this.#pointed?.head) return;
-    this.#pointed = spot;
-    this.#scroller.style.cursor = spot === null ? "" : "pointer";
-    this.#redraw();
-  }
-
-  #choose(spot: Spot): void {
-    const layer = this.#explorer.model.peek()?.layers[spot.row];
+  #choose({ row, head }: Place): void {
+    const layer = this.#explorer.model.peek()?.layers[row];
     if (layer === undefined) return;
-    this.#cursor = spot;
     this.#explorer.layer.value = layer;
-    this.#explorer.heads.value = [spot.head];
+    this.#explorer.heads.value = [head];
   }
 
   #open(wanted: boolean): void {
@@ -193,15 +153,26 @@ class ModelPane {
     this.#redraw("layout");
   }
 
-  #reveal(spot: Spot): void {
-    if (this.#grid === null) return;
-    const to = scrollTo(this.#grid, spot, this.#window());
-    this.#scroller.scrollTo(to.x, to.y);
+  #refOf(model: ModelThumbnails, { row, head }: Place): HeadRef {
+    return { site: model.site, layer: model.layers[row] as number, head };
   }
 
-  #window() {
-    const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.#scroller;
-    return { x: scrollLeft, y: scrollTop, width: clientWidth, height: clientHeight };
+  #pin(place: Place): void {
+    const model = this.#explorer.model.peek();
+    if (model === null) return;
+    const { pinned } = this.#explorer;
+    pinned.value = togglePins(pinned.peek(), [this.#refOf(model, place)]);
+  }
+
+  /** The chosen metric, once the heads on screen are measured. `live` follows the signals that it reads. */
+  #measuring(live = false): Measuring | null {
+    const { metrics, metric, model } = this.#explorer;
+    const [all, name, shown] = live
+      ? [metrics.value, metric.value, model.value]
+      : [metrics.peek(), metric.peek(), model.peek()];
+    if (shown === null || !areOf(all, shown)) return null;
+    const chosen = chosenMetric(all, name);
+    return chosen && { ...chosen, metrics: all };
   }
 
   // --- Drawing -------------------------------------------------------------------------------------------
@@ -214,29 +185,60 @@ class ModelPane {
       setText(this.#readout, "Computing every head …");
       return false;
     }
-    if (this.#dirty.layout) this.#layout(model, width, height);
-    if (this.#dirty.pictures || this.#dirty.layout) this.#forget(model);
+    const measuring = this.#measuring();
+    if (this.#dirty.layout) this.#layout(model, measuring, width, height);
+    if (this.#dirty.pictures || this.#dirty.layout) this.#repaint(model);
     if (this.#dirty.place) this.#followPlace(model);
     this.#dirty = { layout: false, pictures: false, place: false };
-    this.#draw(model);
-    this.#drawCard(model);
-    this.#speak(model);
+    this.#draw(model, measuring);
+    this.#drawCard(model, measuring);
+    this.#speak(model, measuring);
     this.#root.dataset.drawn = "1";
+    this.#root.dataset.measured = String(measuring !== null);
     return false;
   }
 
-  #layout(model: ModelThumbnails, width: number, height: number): void {
-    const shape = { layers: model.layers, heads: model.heads, aspect: this.#aspect(model) };
-    const grid = layOut(shape, { width, height });
-    this.#grid = grid;
-    this.#extent.style.width = `${grid.extent.width}px`;
-    this.#extent.style.height = `${grid.extent.height}px`;
-    setAttribute(this.#scroller, "aria-rowcount", String(model.layers.length));
-    setAttribute(this.#scroller, "aria-colcount", String(grid.columns));
-    const beside = grid.extent.width + CARD_GAP + HeadCard.LEAST <= width;
+  #valueOf(measuring: Measuring | null, { row, head }: Place): number {
+    return measuring === null ? Number.NaN : measuring.metrics.of(measuring.index, row, head).value;
+  }
+
+  /** Whether a head is under the limit, or has no value to compare with it. */
+  #isCut(measuring: Measuring | null, place: Place): boolean {
+    const limit = this.#explorer.cut.peek();
+    return measuring !== null && limit !== null && !(this.#valueOf(measuring, place) >= limit);
+  }
+
+  #arrange(
+    model: ModelThumbnails,
+    measuring: Measuring | null,
+    room: { width: number; height: number },
+  ): [Arrangement, Overview] {
+    const { order, filters } = this.#explorer;
+    const offered = filters.peek().heads;
+    const aspect = this.#aspect(model);
+    const rows = byLayer(model, offered);
+    this.#places = ranked(model, offered, (place) => this.#valueOf(measuring, place));
+    if (order.peek() === "metric" && measuring !== null) {
+      const kept = this.#places.filter((place) => !this.#isCut(measuring, place));
+      const { grid, columns } = layOutLines(kept.length, aspect, room, CAPTIONED);
+      return [inLines(kept, columns), grid];
+    }
+    const shape = { layers: model.layers, heads: rows.counts, aspect };
+    const plain = layOut(shape, room);
+    const left = room.width - plain.extent.width;
+    // The means take no room that the card would need.
+    const margin =
+      measuring !== null && room.width >= WIDE && (left < CARD_ROOM || left >= CARD_ROOM + MARGIN);
+    this.#means = margin;
+    return [rows, margin ? layOut(shape, room, { ...PICTURES, right: MARGIN }) : plain];
+  }
+
+  #layout(model: ModelThumbnails, measuring: Measuring | null, width: number, height: number): void {
+    const [arrangement, grid] = this.#arrange(model, measuring, { width, height });
+    this.#heads.set(arrangement, grid);
+    const beside = grid.extent.width + CARD_ROOM <= width;
     this.#card.root.hidden = !(this.#wanted ?? beside);
     this.#card.root.dataset.place = beside ? "beside" : "over";
-    this.#dirty.pictures = true;
   }
 
   #aspect(model: ModelThumbnails): number {
@@ -245,184 +247,210 @@ class ModelPane {
     return data.keyTokens.label.length / Math.max(1, data.queryTokens.label.length);
   }
 
-  /** Drops pictures that were painted for another size, scale or theme. */
-  #forget(model: ModelThumbnails): void {
-    const grid = this.#grid;
+  /** Starts pictures anew for another size, scale or theme. */
+  #repaint(model: ModelThumbnails): void {
+    const { grid } = this.#heads;
     if (grid === null) return;
     const theme = this.#explorer.palette.peek();
+    const scale = this.#explorer.scale.peek();
     const ratio = window.devicePixelRatio || 1;
-    this.#strips.clear();
-    this.#ground = document.createElement("canvas");
-    const context = prepare(this.#ground, grid.width, grid.height, ratio);
-    if (context !== null)
-      drawHatchArea(context, null, { x: 0, y: 0, width: grid.width, height: grid.height }, theme);
-    const first = model.heads.length === 0 ? [] : [...model.codes(0, 0)];
-    this.#masked = first.includes(U8_MASKED);
-    this.#nan = model.layers.some((_, row) =>
-      Array.from({ length: model.heads[row] as number }, (_, head) => model.codes(row, head)).some((codes) =>
-        codes.includes(U8_NAN),
-      ),
-    );
+    this.#pictures = new Pictures(model, grid, scale, theme, ratio);
     const notes: string[] = [];
     const [queries, keys] = model.pooled;
     if (model.sampled < model.queries) {
       notes.push(`sampled ${formatCount(model.sampled)} of ${formatCount(model.queries)} queries`);
     }
     if (Math.max(queries, keys) > 1) notes.push(`a dot is the largest of ${queries} × ${keys} cells`);
-    const look = {
-      title: "weight",
-      scale: this.#explorer.scale.peek(),
-      colour: theme.ramp,
-      masked: this.#masked,
-      nan: this.#nan,
-      note: notes.join(" · "),
-    };
+    const { masked, nan } = this.#pictures;
+    const look = { title: "weight", scale, colour: theme.ramp, masked, nan, note: notes.join(" · ") };
     this.#legend.update(look, theme, ratio);
   }
 
   /** The cursor goes where the explorer is, unless a key has taken it elsewhere since. */
   #followPlace(model: ModelThumbnails): void {
     const row = model.layers.indexOf(this.#explorer.layer.peek());
-    const head = this.#explorer.heads.peek()[0];
     if (row < 0) return;
-    const most = (model.heads[row] as number) - 1;
-    this.#cursor = { row, head: Math.min(most, head ?? this.#cursor.head) };
-    this.#reveal(this.#cursor);
+    const head = this.#explorer.heads.peek()[0] ?? this.#heads.cursor?.head ?? 0;
+    this.#heads.goTo({ row, head: Math.min((model.heads[row] as number) - 1, head) });
   }
 
-  #strip(model: ModelThumbnails, row: number): Strip | null {
-    const known = this.#strips.get(row);
-    if (known !== undefined) return known;
-    const [rows, columns] = model.size;
-    const device = (this.#grid?.width ?? columns) * (window.devicePixelRatio || 1);
-    const block = Math.max(1, Math.floor(columns / device));
-    const [h, w] = [Math.ceil(rows / block), Math.ceil(columns / block)];
-    const heads = model.heads[row] as number;
-    const image = document.createElement("canvas");
-    // A clear pixel between two heads, so that scaling never mixes them.
-    const step = w + 1;
-    const context = prepare(image, heads * step, h, 1);
-    if (context === null) return null;
-    const theme = this.#explorer.palette.peek();
-    const colours = codeColours(this.#explorer.scale.peek(), theme);
-    for (let head = 0; head < heads; head++) {
-      const small = shrink(model.codes(row, head), rows, columns, block, U8_MASKED);
-      paintCodes(context, small, { x: head * step, y: 0, colours }, theme);
-    }
-    const made = { image, rows: h, columns: w, step };
-    this.#strips.set(row, made);
-    return made;
-  }
-
-  #draw(model: ModelThumbnails): void {
-    const grid = this.#grid;
-    if (grid === null) return;
-    const sight = this.#window();
-    const theme = this.#explorer.palette.peek();
-    this.#canvas.style.width = `${sight.width}px`;
-    this.#canvas.style.height = `${sight.height}px`;
-    const context = prepare(this.#canvas, sight.width, sight.height, window.devicePixelRatio || 1);
-    if (context === null) return;
-    const current = model.layers.indexOf(this.#explorer.layer.peek());
-    const chosen = current < 0 ? [] : this.#explorer.heads.peek().map((head) => ({ row: current, head }));
-    const data = {
-      layers: model.layers,
-      strip: (row: number) => this.#strip(model, row),
-      ground: this.#masked ? this.#ground : null,
-      noted: (row: number, head: number) =>
-        this.#explorer.headNote(model.layers[row] as number, head) !== null,
-      chosen: chosen.filter(({ head }) => head < (model.heads[current] as number)),
-      current,
-      pointed: this.#pointed,
-      cursor: this.#scroller.matches(":focus-visible") ? this.#cursor : null,
+  #draw(model: ModelThumbnails, measuring: Measuring | null): void {
+    const { arrangement } = this.#heads;
+    const explorer = this.#explorer;
+    if (arrangement === null) return;
+    const row = model.layers.indexOf(explorer.layer.peek());
+    const pinned = explorer.pinned.peek();
+    const chosen = explorer.heads.peek().flatMap((head) => {
+      const spot = row < 0 ? null : arrangement.find({ row, head });
+      return spot === null ? [] : [{ spot, head }];
+    });
+    const about =
+      <T>(what: (place: Place) => T, otherwise: T) =>
+      (spot: Place): T => {
+        const place = arrangement.at(spot);
+        return place === null ? otherwise : what(place);
+      };
+    const data: Omit<OverviewData, "layers" | "columns" | "pointed" | "cursor"> = {
+      cell: (context, spot, x, y) => {
+        const place = arrangement.at(spot);
+        if (place !== null) this.#pictures?.draw(context, place, x, y);
+      },
+      caption: about<readonly [string, string]>(
+        (place) => [
+          `${model.layers[place.row]}.${place.head}`,
+          formatMeasure(this.#valueOf(measuring, place), measuring?.info.unit ?? "share"),
+        ],
+        ["", ""],
+      ),
+      noted: about(
+        (place) => explorer.headNote(model.layers[place.row] as number, place.head) !== null,
+        false,
+      ),
+      pinned: about((place) => pinned.some((ref) => isHead(ref, this.#refOf(model, place))), false),
+      faded: about((place) => this.#isCut(measuring, place), false),
+      chosen,
+      current: arrangement.layers === null ? -1 : row,
+      ...(measuring === null || !this.#means
+        ? {}
+        : { margin: (at: number) => this.#meanOf(measuring, arrangement, at) }),
     };
-    drawOverview(context, data, { grid, ...sight }, theme);
+    this.#heads.draw(data, explorer.palette.peek());
   }
 
-  #drawCard(model: ModelThumbnails): void {
+  /** The mean of the metric over the heads of a layer; none where heads stand in an order of their own. */
+  #meanOf(measuring: Measuring, arrangement: Arrangement, row: number) {
+    if (arrangement.layers === null) return null;
+    const values = Array.from({ length: arrangement.counts[row] as number }, (_, column) => {
+      const place = arrangement.at({ row, head: column });
+      return place === null ? Number.NaN : this.#valueOf(measuring, place);
+    });
+    const mean = meanOf(values);
+    if (Number.isNaN(mean)) return null;
+    return { share: shareOf(mean, measuring.span), text: formatMeasure(mean, measuring.info.unit) };
+  }
+
+  #drawCard(model: ModelThumbnails, measuring: Measuring | null): void {
     if (this.#card.root.hidden) return;
-    const layer = this.#explorer.layer.peek();
-    const row = model.layers.indexOf(layer);
-    const head = this.#explorer.heads.peek()[0];
-    if (row < 0 || head === undefined || head >= (model.heads[row] as number)) {
+    const beside = this.#card.root.dataset.place === "beside";
+    const chosen = this.#chosen(model);
+    // Beside the grid it follows the pointer; over it, it would move about under the pointer.
+    const place = (beside ? this.#heads.pointed : null) ?? chosen;
+    if (place === null) {
       this.#card.root.hidden = true;
       this.#dirty.layout = true;
       return;
     }
-    const pattern = this.#patternOf(layer, head);
-    const beside = this.#card.root.dataset.place === "beside";
-    const taken = beside && this.#grid !== null ? this.#grid.extent.width + CARD_GAP : 16;
+    const layer = model.layers[place.row] as number;
+    const { grid } = this.#heads;
+    const taken = beside && grid !== null ? grid.extent.width + CARD_GAP : 16;
     const room = { width: this.#stage.clientWidth - taken, height: this.#stage.clientHeight };
     const [rows, columns] = model.size;
-    const small = { codes: model.codes(row, head), rows, columns };
-    const remark = this.#linkOf(model, { row, head });
     this.#card.show(
-      { layer, head, remark, pattern, small, aspect: this.#aspect(model), room },
+      {
+        layer,
+        head: place.head,
+        remark: this.#linkOf(model, place),
+        measures: this.#measuresOf(measuring, layer, place.head),
+        pattern: this.#patternOf(layer, place.head),
+        small: { codes: model.codes(place.row, place.head), rows, columns },
+        aspect: this.#aspect(model),
+        room,
+      },
       this.#explorer.palette.peek(),
       window.devicePixelRatio || 1,
     );
-    this.#keepClear({ row, head });
+    this.#keepClear(chosen);
+  }
+
+  /** The head that the explorer is at. */
+  #chosen(model: ModelThumbnails): Place | null {
+    const row = model.layers.indexOf(this.#explorer.layer.peek());
+    const head = this.#explorer.heads.peek()[0];
+    return row < 0 || head === undefined || head >= (model.heads[row] as number) ? null : { row, head };
+  }
+
+  /** The chosen metric of a head, and what it does most. */
+  #measuresOf(measuring: Measuring | null, layer: number, head: number): readonly string[] {
+    if (measuring === null) return [];
+    const { metrics, info } = measuring;
+    const first = measuresOf(metrics, layer, head).filter((one) => one.info.name === info.name);
+    const others = strongestMeasures(metrics, layer, head, IN_CARD).filter(
+      (one) => one.info.name !== info.name,
+    );
+    return [...first, ...others].slice(0, IN_CARD).map(({ info: { title, unit }, value, baseline }) => {
+      return `${title} ${formatMeasure(value, unit)} (even spread ${formatMeasure(baseline, unit)})`;
+    });
   }
 
   /** Where the card lies over the grid, it leaves the head that it shows in sight. */
-  #keepClear(spot: Spot): void {
-    const grid = this.#grid;
+  #keepClear(place: Place | null): void {
+    const { grid, arrangement, root } = this.#heads;
     const beside = this.#card.root.dataset.place === "beside";
     this.#card.root.style.left = beside && grid !== null ? `${grid.extent.width + CARD_GAP}px` : "";
     this.#card.root.dataset.side = "right";
-    if (grid === null || beside) return;
-    const at = cornerOf(grid, spot).x + grid.width - this.#scroller.scrollLeft;
+    const spot = place && (arrangement?.find(place) ?? null);
+    if (grid === null || spot === null || beside) return;
+    const at = cornerOf(grid, spot).x + grid.width - root.scrollLeft;
     const free = this.#stage.clientWidth - this.#card.root.offsetWidth - 12;
     this.#card.root.dataset.side = at > free ? "left" : "right";
   }
 
   // --- Words ---------------------------------------------------------------------------------------------
 
-  #speak(model: ModelThumbnails): void {
-    const grid = this.#grid;
-    if (grid === null) return;
-    const cursor = this.#cursor;
-    const { x, y } = cornerOf(grid, cursor);
-    Object.assign(this.#cell.style, {
-      left: `${x}px`,
-      top: `${y}px`,
-      width: `${grid.width}px`,
-      height: `${grid.height}px`,
-    });
-    setAttribute(this.#line, "aria-rowindex", String(cursor.row + 1));
-    setAttribute(this.#cell, "aria-colindex", String(cursor.head + 1));
-    setAttribute(this.#cell, "aria-label", this.#nameOf(model, cursor));
-    const chosen =
-      model.layers[cursor.row] === this.#explorer.layer.peek() &&
-      this.#explorer.heads.peek().includes(cursor.head);
-    setAttribute(this.#cell, "aria-selected", String(chosen));
-    const spot = this.#pointed ?? (this.#scroller.matches(":focus-visible") ? cursor : null);
-    if (spot !== null) {
-      const link = this.#linkOf(model, spot);
-      setText(this.#readout, [this.#nameOf(model, spot), link].filter(Boolean).join(" · "));
-      return;
+  #speak(model: ModelThumbnails, measuring: Measuring | null): void {
+    const { cursor, looked } = this.#heads;
+    const about = (place: Place) =>
+      [this.#measureOf(measuring, place), this.#linkOf(model, place)].filter(Boolean).join(" · ");
+    if (cursor === null) this.#heads.speak("No head", "", false);
+    else {
+      const chosen =
+        model.layers[cursor.row] === this.#explorer.layer.peek() &&
+        this.#explorer.heads.peek().includes(cursor.head);
+      this.#heads.speak(this.#nameOf(model, cursor), about(cursor), chosen);
     }
-    const total = model.heads.reduce((sum, heads) => sum + heads, 0);
-    const layers = model.layers.length === 1 ? "1 layer" : `${model.layers.length} layers`;
-    const noted = model.layers.some((layer, row) =>
-      Array.from({ length: model.heads[row] as number }).some(
-        (_, head) => this.#explorer.headNote(layer, head) !== null,
-      ),
-    );
-    const what = `${formatCount(total)} ${total === 1 ? "head" : "heads"} in ${layers}`;
-    const dots = noted ? " · a dot marks a note" : "";
-    setText(this.#readout, `${what}${dots} · click opens one, double-click goes to it`);
+    const parts =
+      looked === null ? [this.#summary(model, measuring)] : [this.#nameOf(model, looked), about(looked)];
+    setText(this.#readout, parts.filter(Boolean).join(" · "));
   }
 
-  #nameOf(model: ModelThumbnails, spot: Spot): string {
-    const layer = model.layers[spot.row] as number;
-    const known = this.#explorer.headNote(layer, spot.head);
+  #summary(model: ModelThumbnails, measuring: Measuring | null): string {
+    const places = this.#places;
+    const noted = places.some(
+      ({ row, head }) => this.#explorer.headNote(model.layers[row] as number, head) !== null,
+    );
+    const heads = `${formatCount(places.length)} ${places.length === 1 ? "head" : "heads"}`;
+    const layers = model.layers.length === 1 ? "1 layer" : `${model.layers.length} layers`;
+    const limit = this.#explorer.cut.peek();
+    const sorted = this.#explorer.order.peek() === "metric";
+    const words: string[] = [];
+    if (measuring !== null && limit !== null) {
+      const kept = places.filter((place) => !this.#isCut(measuring, place)).length;
+      words.push(`${formatCount(kept)} of ${heads} ≥ ${formatMeasure(limit, measuring.info.unit)}`);
+    } else words.push(`${heads} in ${layers}`);
+    if (sorted) words.push(measuring === null ? "measuring …" : `${measuring.info.title}, highest first`);
+    if (measuring !== null && measuring.metrics.sampled < measuring.metrics.queries) {
+      const { sampled, queries } = measuring.metrics;
+      words.push(`measured on ${formatCount(sampled)} of ${formatCount(queries)} queries`);
+    }
+    if (noted && !sorted && limit === null) words.push("a dot marks a note");
+    return [...words, "click opens one, double-click goes to it"].join(" · ");
+  }
+
+  #nameOf(model: ModelThumbnails, { row, head }: Place): string {
+    const layer = model.layers[row] as number;
+    const known = this.#explorer.headNote(layer, head);
     const about = known === null ? "" : `, ${known.title} ${decimal(known.score, 2)}`;
-    return `Layer ${layer}, head ${spot.head}${about}`;
+    return `Layer ${layer}, head ${head}${about}`;
+  }
+
+  #measureOf(measuring: Measuring | null, place: Place): string {
+    if (measuring === null) return "";
+    const { title, unit } = measuring.info;
+    return `${title} ${formatMeasure(this.#valueOf(measuring, place), unit)}`;
   }
 
   /** The strongest link of a head whose picture shows every cell; of blocks of cells nothing is said. */
-  #linkOf(model: ModelThumbnails, { row, head }: Spot): string {
+  #linkOf(model: ModelThumbnails, { row, head }: Place): string {
     const data = this.#explorer.data.peek();
     if (data === null || data.site.kind !== model.site || data.record.record !== model.record) return "";
     const [rows, columns] = model.size;
