@@ -4,8 +4,17 @@ async function openPage(name) {
   const host = document.querySelector(`[data-attnwidget-page="${name}"]:not([data-open])`);
   if (host === null) return;
   host.dataset.open = "";
-  const [still, view, note] = ["img", ":scope > div", "p"].map((part) => host.querySelector(part));
+  const [still, note] = ["img", "p"].map((part) => host.querySelector(part));
+  try {
+    await startExplorer(host);
+    still?.remove();
+  } catch (error) {
+    note.textContent = `The interactive view could not start here (${error}). The picture shows how it opens.`;
+  }
+  note.hidden = false;
+}
 
+async function startExplorer(host) {
   const packed = atob(host.querySelector("script").textContent);
   const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -258,7 +267,5 @@ async function openPage(name) {
   URL.revokeObjectURL(address);
   const widget = typeof module === "function" ? await module() : module;
   host.prepend(style);
-  widget.render({ model, el: view });
-  still?.remove();
-  note.hidden = false;
+  widget.render({ model, el: host.querySelector(":scope > div") });
 }

@@ -137,6 +137,42 @@ def test_an_encoder_decoder_is_named_by_what_was_read() -> None:
     assert record.prompt == "The cats"
 
 
+BEYOND_BERTVIZ = {
+    "NumPy": lambda: {"attention": [layer.numpy() for layer in weights(2, 6)], "tokens": TOKENS},
+    "no batch axis": lambda: {"attention": [layer[0] for layer in weights(2, 6)], "tokens": TOKENS},
+    "a layer without attention": lambda: {"attention": [*weights(2, 6), None], "tokens": TOKENS},
+    "stacks of different depth": lambda: {
+        "encoder_attention": weights(3, 6),
+        "decoder_attention": weights(2, 4),
+        "encoder_tokens": TOKENS,
+        "decoder_tokens": TOKENS[:4],
+    },
+    "generate()": lambda: {
+        "attention": generated(eager(tiny_models.gpt2(100))).attentions,
+        "tokens": [f"t{place}" for place in range(9)],
+    },
+    "a whole output": lambda: {
+        "attention": eager(tiny_models.bert(100))(IDS, output_attentions=True),
+        "tokens": TOKENS,
+    },
+}
+
+
+FAILURES = (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.parametrize("name", BEYOND_BERTVIZ)
+def test_what_bertviz_refuses_is_drawn(name: str, shown: list[Any]) -> None:
+    bertviz = pytest.importorskip("bertviz")
+    arguments = BEYOND_BERTVIZ[name]()
+    for theirs, ours in ((bertviz.head_view, head_view), (bertviz.model_view, model_view)):
+        with pytest.raises(FAILURES):
+            theirs(**arguments, html_action="return")
+        ours(**arguments)
+    assert len(shown) == 2
+
+
 # ---------------------------------------------------------------------- generate()
 
 

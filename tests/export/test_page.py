@@ -172,6 +172,14 @@ def test_without_scripts_there_is_a_picture(browser: Browser, tmp_path: Path) ->
     )
 
 
+def test_where_the_view_cannot_start_the_picture_stays(browser: Browser, tmp_path: Path) -> None:
+    shown = given(5)
+    broken = "throw new Error('modules are blocked')"
+    tab = opened(browser, tmp_path, page(shown.record, state_of(shown), esm=broken))
+    expect(tab.get_by_text("could not start here (Error: modules are blocked)")).to_be_visible()
+    expect(tab.get_by_role("img", name="AttentionExplorer(given attention, 5 tokens")).to_be_visible()
+
+
 @pytest.mark.parametrize(("theme", "dark"), [("dark", True), ("light", False)])
 def test_the_paper_has_the_theme(theme: str, dark: bool, browser: Browser, tmp_path: Path) -> None:
     shown = given(5, theme=theme)
