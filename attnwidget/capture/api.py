@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -90,12 +90,16 @@ def run_with_capture(
     CancelledError
         If `cancelled` returned True.
     """
-    model = getattr(model, "_orig_mod", model)  # a compiled model runs as one piece: watch the original
+    given, model = model, getattr(model, "_orig_mod", model)
     structure = Structure(model, inputs)
     tape = Tape(structure, row=row, keep=keep, exact=exact, progress=progress, cancelled=cancelled)
     with contextlib.ExitStack() as stack:
         stack.enter_context(state.alone_with(model))
         stack.enter_context(torch.no_grad())
+        if stack.enter_context(state.uncompiled(given)):
+            tape.notes[
+                "Compiled parts of the model ran as they were written, which can differ by rounding."
+            ] = None
         if stack.enter_context(state.evaluation_mode(model)):
             tape.notes["The model was in training mode: dropout was switched off for this run."] = None
         if exact:
@@ -116,7 +120,18 @@ def run_with_capture(
             with state.implementation(model, state.to_eager):
                 _run(model, inputs, tape, sdpa=False)
     sites = _finished(tape)
+    tape.notes |= dict.fromkeys(_precision(tape, sites))
     return Captured(output=output, sites=sites, notes=tuple(tape.notes))
+
+
+def _precision(tape: Tape, sites: tuple[Site, ...]) -> Iterator[str]:
+    """Say what accuracy half precision leaves."""
+    for dtype in tape.halves:
+        worst = max((site.fidelity for site in sites if site.fidelity is not None), default=0.0)
+        yield (
+            f"The model runs in {str(dtype).removeprefix('torch.')}, which rounds every number by up to "
+            f"{50 * torch.finfo(dtype).eps:.2g} %; recomputed outputs agree with its own to {worst:.1g}."
+        )
 
 
 def _run(model: nn.Module, inputs: Mapping[str, Any], tape: Tape, *, sdpa: bool) -> Any:

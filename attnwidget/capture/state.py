@@ -8,7 +8,10 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
 from torch import nn
+
+from attnwidget.errors import CaptureError
 
 _WATCHED = ("sdpa", "eager")
 _LOCKS: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
@@ -35,6 +38,35 @@ def evaluation_mode(model: nn.Module) -> Iterator[bool]:
     finally:
         for module in training:
             module.training = True
+
+
+@contextlib.contextmanager
+def uncompiled(model: nn.Module) -> Iterator[bool]:
+    """Run the code that was compiled as it was written; yields whether any was.
+
+    A compiled part runs as one piece, whose functions cannot be watched.
+
+    Raises
+    ------
+    CaptureError
+        If this version of torch cannot do so.
+    """
+    found = any(_is_compiled(module) for module in model.modules())
+    if found and not hasattr(torch.compiler, "set_stance"):
+        raise CaptureError(
+            "The model is compiled, which torch can only set aside from version 2.6 on.",
+            "Update torch, or pass the model as it was before torch.compile.",
+        )
+    with torch.compiler.set_stance("force_eager") if found else contextlib.nullcontext():
+        yield found
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    return (
+        type(module).__name__ == "OptimizedModule"
+        or module._compiled_call_impl is not None
+        or hasattr(module.__dict__.get("forward"), "_torchdynamo_orig_callable")
+    )
 
 
 def configurations(model: nn.Module) -> list[tuple[Any, Any]]:

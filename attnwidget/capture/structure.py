@@ -31,7 +31,11 @@ class Structure:
 
     def __init__(self, model: nn.Module, inputs: Mapping[str, Any]) -> None:
         self.model = model
-        self.names: dict[int, str] = {id(module): name for name, module in model.named_modules()}
+        self.names: dict[int, str] = {
+            # Compiled modules hold the original under a name of torch's own.
+            id(module): name.replace("_orig_mod.", "").removesuffix("._orig_mod")
+            for name, module in model.named_modules()
+        }
         config = getattr(model, "config", None)
         self.two_stacks = bool(getattr(config, "is_encoder_decoder", False))
         self.kv_heads = _kv_heads(config)

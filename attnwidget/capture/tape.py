@@ -99,6 +99,7 @@ class Tape:
         self.stack: list[nn.Module] = []
         self.softmax_in: set[int] = set()
         self.notes: dict[str, None] = {}
+        self.halves: dict[torch.dtype, None] = {}
         self.within = 0
         self.rotation = Rotation()
         self._follower: tuple[Follower, Site] | None = None
@@ -190,7 +191,7 @@ class Tape:
         queries, keys = self._streams(module)
         shape = (call.query.shape[2], call.key.shape[2])
         kept = queries.cut(output[self._row_of(output)], 0)
-        verify.demand_finite(kept, self.structure.name(module), self.structure.layer(module))
+        self._check(module, kept)
         value = keys.cut(call.value[self._row_of(call.value)], 1)
         site = self._qk_site(module, route, call, queries, keys, shape)
         fidelity = verify.spot_check(site, value, kept)
@@ -230,7 +231,7 @@ class Tape:
         """
         queries, keys = self._streams(module)
         kept = queries.cut(output[self._row_of(output)], 0)
-        verify.demand_finite(kept, self.structure.name(module), self.structure.layer(module))
+        self._check(module, kept)
         site = self._dense_site(module, "softmax", weights, queries, keys, sinks=sinks)
         if site is not None:
             value = keys.cut(value[self._row_of(value)], 1)
@@ -249,12 +250,18 @@ class Tape:
         """
         queries, keys = self._streams(module)
         kept, second = (queries.cut(t[self._row_of(t)], 0) for t in (output, again))
-        verify.demand_finite(kept, self.structure.name(module), self.structure.layer(module))
+        self._check(module, kept)
         site = self._dense_site(module, "softmax", weights, queries, keys)
         if site is not None:
             fidelity = verify.relative_error(second[:, None], kept[:, None])
             verify.demand_fidelity(fidelity, output.dtype, self.structure.name(module))
             self._add(module, replace(site, fidelity=fidelity))
+
+    def _check(self, module: nn.Module, output: Tensor) -> None:
+        """Make sure that an output consists of numbers, and note their precision."""
+        verify.demand_finite(output, self.structure.name(module), self.structure.layer(module))
+        if output.dtype in _HALF:
+            self.halves[output.dtype] = None
 
     def add_dense(
         self, module: nn.Module, site: DenseSite, value: Tensor, kept: Tensor, dtype: torch.dtype

@@ -113,7 +113,9 @@ def load(model: Any, tokenizer: Any, arguments: Mapping[str, Any]) -> Loaded:
 
 def _take(model: nn.Module, tokenizer: Any) -> Loaded:
     origin = getattr(getattr(model, "config", None), "_name_or_path", "") or ""
-    info = describe(model, _short(origin) if origin else type(model).__name__, embedded=False)
+    info = describe(
+        model, _short(origin) if origin else type(getattr(model, "_orig_mod", model)).__name__, embedded=False
+    )
     if tokenizer is not None:
         return Loaded(model, _tokenizer(tokenizer, {}), None, info)
     if not origin:
@@ -355,7 +357,7 @@ def describe(model: nn.Module, name: str, embedded: bool) -> ModelInfo:
     floating = next((parameter.dtype for parameter in parameters if parameter.is_floating_point()), first)
     return ModelInfo(
         name=name,
-        architecture=type(model).__name__,
+        architecture=type(getattr(model, "_orig_mod", model)).__name__,
         layers=layers,
         embedded=embedded,
         dtype=str(floating).removeprefix("torch."),

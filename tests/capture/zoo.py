@@ -229,7 +229,7 @@ def _after_softmax(found: Weights) -> Weights:
 
     def applied(values: np.ndarray) -> np.ndarray:
         scores = torch.from_numpy(values)
-        return values if np.allclose(values.sum(-1), 1) else torch.softmax(scores, -1).numpy()
+        return values if values.min() >= 0 else torch.softmax(scores, -1).numpy()
 
     return {key: applied(values) for key, values in found.items()}
 
