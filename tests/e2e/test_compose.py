@@ -193,3 +193,22 @@ def test_a_plotly_figure_follows(open_cells: Open) -> None:
     assert len(drawn) == 12
     scale = max(drawn) / max(row)
     assert drawn == pytest.approx([weight * scale for weight in row], abs=1.0)
+
+
+def test_linked_explorers_of_unequal_depth(open_cells: Open) -> None:
+    shallow = "other = aw.explore(attentions=attention(1)[:2], tokens=tokens, layer=0, heads=[1])"
+    link = f"{WIDGETS}\nlink = w.jslink((ex, 'layer'), (other, 'layer'))\nw.VBox([ex, other])"
+    notebook = open_cells(ARRAYS, f"{EXPLORE}\n{shallow}", "ex.layer = 0", link)
+    first, second = explorers(notebook.page, 2)
+    notebook.execute("seen = []\nex.observe(lambda change: seen.append(change.new), 'layer')")
+    first.layer.press("End")
+    # Each goes as far as it can.
+    expect(second.layer).to_have_value("1")
+    notebook.until("[ex.layer, other.layer]", lambda layers: layers == [3, 1])
+    is_drawn(second)
+    second.layer.press("Home")
+    expect(first.layer).to_have_value("0")
+    notebook.until("[ex.layer, other.layer]", lambda layers: layers == [0, 0])
+    # Nothing goes back and forth.
+    notebook.page.wait_for_timeout(500)
+    assert notebook.kernel("seen") == [3, 0]

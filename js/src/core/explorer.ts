@@ -193,10 +193,11 @@ export function createExplorer(
       if (ready && meta) {
         pump.clear();
         show(ready, turn);
-        settle(meta);
       } else {
         pump.push({ wanted, turn });
       }
+      // At once: a trait that is linked to another explorer's must not come back to it later.
+      if (meta) settle(meta);
     }),
   );
 

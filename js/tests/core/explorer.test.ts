@@ -170,6 +170,17 @@ describe("loading", () => {
     expect(kernel.get("selection")).toEqual({ query: null, key: null, locked: false });
   });
 
+  it("clamps at once where the record is known, as links between explorers need it", async () => {
+    const { transport, app } = setUp();
+    await answerAll(transport);
+    const before = transport.asked.length;
+    transport.kernel.set("layer", 40);
+    expect(transport.kernel.get("layer")).toBe(3);
+    await answerAll(transport);
+    expect(shown(app)).toEqual(["one", 3, [0, 1]]);
+    expect(transport.asked.slice(before).filter(({ kind }) => kind === "layer")).toHaveLength(1);
+  });
+
   it("no head may be chosen", async () => {
     const { transport, app } = setUp({ heads: [0] });
     await answerAll(transport);
