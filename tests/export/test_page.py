@@ -131,6 +131,21 @@ def test_it_draws_and_moves(view: str, browser: Browser, tmp_path: Path, runner:
     assert {re.sub(r"\W.*", "", url) for url in browser.requests} <= {"file", "blob"}
 
 
+@pytest.mark.parametrize("source", ["model", "tensors"])
+def test_every_pane_opens(source: str, browser: Browser, tmp_path: Path, runner: Any) -> None:
+    shown = aw.explore(PROMPT, runner=runner) if source == "model" else given(12)
+    tab = opened(browser, tmp_path, page(shown.record, state_of(shown)))
+    explorer = explorer_on(tab)
+    seen = set()
+    for name in ("Head", "Model", "Neuron", "Matrix", "Text", "Metrics"):
+        explorer.tab(name).click()
+        expect(explorer.root).to_have_attribute("data-view", name.lower())
+        expect(explorer.root).not_to_have_attribute("aria-busy", "true")
+        expect(explorer.alert).to_have_count(0)
+        seen.add(tab.locator(".aw-pane").inner_html())
+    assert len(seen) == 6
+
+
 def test_it_says_what_it_is(browser: Browser, tmp_path: Path, runner: Any) -> None:
     shown = aw.explore(PROMPT, runner=runner)
     tab = opened(browser, tmp_path, page(shown.record, state_of(shown)))
