@@ -4,7 +4,9 @@ import {
   cornerOf,
   inSight,
   layOut,
+  layOutLines,
   type Overview,
+  PICTURES,
   type Spot,
   scrollTo,
   shrink,
@@ -81,6 +83,46 @@ describe("layout", () => {
     expect(wide.width / wide.height).toBeCloseTo(1.5, 1);
     const extreme = gridOf(4, 4, 700, 400, 40);
     expect(extreme.width / extreme.height).toBeLessThan(2);
+  });
+});
+
+describe("lines", () => {
+  const sizes = { ...PICTURES, least: 58, whole: 58, scrolled: 72, below: 17 };
+
+  it.each([
+    [16, 680, 390],
+    [16, 430, 380],
+    [37, 680, 390],
+    [144, 680, 390],
+    [5120, 900, 400],
+  ])("%i heads stand in order and leave room for their texts, in %i x %i", (count, width, height) => {
+    const { grid, columns } = layOutLines(count, 1, { width, height }, sizes);
+    expect(grid.heads.reduce((sum, heads) => sum + heads, 0)).toBe(count);
+    expect(grid.heads.slice(0, -1).every((heads) => heads === columns)).toBe(true);
+    expect(grid.width).toBeGreaterThanOrEqual(58);
+    expect(grid.extent.width).toBeLessThanOrEqual(width);
+    const [first = 0, second = first + 1000] = grid.tops;
+    expect(second - first).toBeGreaterThanOrEqual(grid.height + 17);
+  });
+
+  it("as large as they fit, else as many beside each other as fit", () => {
+    const few = layOutLines(16, 1, { width: 680, height: 390 }, sizes).grid;
+    expect(few.extent.height).toBeLessThanOrEqual(390);
+    const many = layOutLines(600, 1, { width: 680, height: 390 }, sizes).grid;
+    expect(many.extent.height).toBeGreaterThan(390);
+    expect(many.extent.width + many.pitch).toBeGreaterThan(680);
+  });
+
+  it("a text belongs to the head above it", () => {
+    const { grid } = layOutLines(16, 1, { width: 680, height: 390 }, sizes);
+    const { x, y } = cornerOf(grid, { row: 1, head: 1 });
+    expect(spotAt(grid, x + 3, y + grid.height + 10)).toEqual({ row: 1, head: 1 });
+    expect(spotAt(grid, x + 3, y + grid.height + grid.below + 1)).toBeNull();
+  });
+
+  it("nothing is laid out where nothing is left", () => {
+    const { grid } = layOutLines(0, 1, { width: 680, height: 390 }, sizes);
+    expect([grid.tops, spotAt(grid, 10, 10)]).toEqual([[], null]);
   });
 });
 

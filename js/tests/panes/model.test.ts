@@ -5,6 +5,7 @@ import type { ModelThumbnails, Pane } from "../../src/core/types";
 import { createModelPane } from "../../src/panes/model";
 import { U8_MASKED } from "../../src/wire/schema.gen";
 import { type TestExplorer, testExplorer } from "./explorer";
+import { sampleMetrics } from "./metrics-sample";
 import { selfData } from "./sample";
 
 const SIZE = { clientWidth: 900, clientHeight: 400 };
@@ -142,6 +143,95 @@ describe("the model pane", () => {
     explorer.heads.value = [2];
     await frame();
     expect(find(".ap-card")?.hidden).toBe(false);
+  });
+
+  describe("with metrics", () => {
+    async function measured(): Promise<TestExplorer> {
+      const explorer = await open(thumbnails({ heads: [4, 4, 3] }));
+      explorer.metric.value = "share";
+      explorer.metrics.value = sampleMetrics();
+      await frame();
+      return explorer;
+    }
+
+    it("says in the card and of the cell what was measured", async () => {
+      await measured();
+      expect(find("[role=gridcell]")?.getAttribute("aria-description")).toContain("SHARE .50");
+      expect(say(".ap-card-measures")).toContain("SHARE .50 (even spread .25)");
+    });
+
+    it("stands in the order of the metric, each head with its own numbers", async () => {
+      const explorer = await measured();
+      explorer.order.value = "metric";
+      await frame();
+      expect(say(".ap-readout")).toContain("SHARE, highest first");
+      await press("Home");
+      for (let i = 0; i < 3; i++) await press("ArrowUp");
+      await press("Home");
+      const seen = [name()];
+      await press("ArrowRight");
+      seen.push(name());
+      expect(seen).toEqual(["Layer 5, head 0", "Layer 2, head 3"]);
+      await press("Enter");
+      expect([explorer.layer.value, explorer.heads.value]).toEqual([2, [3]]);
+    });
+
+    it("counts the heads above a limit, and drops the others from the order", async () => {
+      const explorer = await measured();
+      explorer.cut.value = 0.5;
+      await frame();
+      expect(say(".ap-readout")).toContain("5 of 11 heads ≥ .50");
+      expect(find("[role=grid]")?.getAttribute("aria-rowcount")).toBe("3");
+      explorer.order.value = "metric";
+      await frame();
+      const grid = find("[role=grid]");
+      expect(
+        Number(grid?.getAttribute("aria-rowcount")) * Number(grid?.getAttribute("aria-colcount")),
+      ).toBeLessThan(11);
+      explorer.cut.value = 0.95;
+      await frame();
+      expect(say(".ap-readout")).toContain("0 of 11 heads ≥ .95");
+      expect(name()).toBe("No head");
+      await press("Enter");
+      expect(explorer.layer.value).toBe(2);
+    });
+
+    it("sets order and limit by its controls", async () => {
+      const explorer = await measured();
+      [...host.querySelectorAll<HTMLElement>("[role=radio]")]
+        .find((one) => one.textContent === "by metric")
+        ?.click();
+      expect(explorer.order.value).toBe("metric");
+      const slider = find("input[type=range]") as HTMLInputElement;
+      slider.value = "25";
+      slider.dispatchEvent(new Event("input", { bubbles: true }));
+      expect(explorer.cut.value).toBe(0.25);
+      expect(slider.getAttribute("aria-valuetext")).toBe(".25");
+      slider.value = "0";
+      slider.dispatchEvent(new Event("input", { bubbles: true }));
+      expect(explorer.cut.value).toBeNull();
+    });
+
+    it("measures of another record say nothing of this one", async () => {
+      const explorer = await open(thumbnails({ heads: [4, 4, 3] }));
+      explorer.metrics.value = sampleMetrics({ record: "before" });
+      explorer.order.value = "metric";
+      await frame();
+      expect(say(".ap-readout")).toContain("measuring");
+      expect(find("[role=gridcell]")?.getAttribute("aria-description") ?? "").not.toContain("SHARE");
+    });
+
+    it("pins the head at the cursor, and offers what the filter offers", async () => {
+      const explorer = await measured();
+      await press("ArrowRight");
+      await press("p");
+      expect(explorer.pinned.value).toEqual([{ site: "decoder", layer: 2, head: 1 }]);
+      expect(explorer.heads.value).toEqual([0, 3]);
+      explorer.filters.value = { ...explorer.filters.value, heads: [0, 3] };
+      await frame();
+      expect(find("[role=grid]")?.getAttribute("aria-colcount")).toBe("2");
+      expect(say(".ap-readout")).toContain("5 heads in 3 layers");
+    });
   });
 
   it("takes everything away when it is destroyed", async () => {

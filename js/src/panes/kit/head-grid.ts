@@ -75,8 +75,9 @@ export class HeadGrid {
     this.#arrangement = arrangement;
     this.#grid = grid;
     this.#pointed = null;
-    // The cursor stays on its head when heads change places.
-    this.#cursor = (was && arrangement.find(was)) ?? { row: 0, head: 0 };
+    // The cursor stays on its head when heads change places; where that is gone, in its layer.
+    const row = arrangement.layers === null ? 0 : Math.min(was?.row ?? 0, arrangement.counts.length - 1);
+    this.#cursor = (was && arrangement.find(was)) ?? { row: Math.max(0, row), head: 0 };
     this.#extent.style.width = `${grid.extent.width}px`;
     this.#extent.style.height = `${grid.extent.height}px`;
     setAttribute(this.root, "aria-rowcount", String(arrangement.counts.length));
