@@ -106,7 +106,13 @@ class HeadTable:
         order = np.argsort(of.values if lowest else -of.values, kind="stable")
         places = [(layer, head) for layer, heads in self._rows for head in range(heads)]
         return [
-            HeadValue(*places[at], float(of.values[at]), float(of.baselines[at]), int(of.counts[at]))
+            HeadValue(
+                layer=places[at][0],
+                head=places[at][1],
+                value=float(of.values[at]),
+                baseline=float(of.baselines[at]),
+                count=int(of.counts[at]),
+            )
             for at in order[: max(0, k)]
             if not np.isnan(of.values[at])
         ]
