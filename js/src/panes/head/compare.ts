@@ -2,7 +2,7 @@
 import { computed, type Signal, signal, untracked } from "@preact/signals-core";
 import type { Compared, CreatePane, Explorer, LayerData, Pane } from "../../core/types";
 import { css } from "../../math/colour";
-import { COLUMN_PAD, ROW_MIN } from "../../math/columns";
+import { COLUMN_PAD, ROW_MIN, SINK_RULE } from "../../math/columns";
 import { decimal } from "../../math/format";
 import { follow } from "../../ui/dom";
 import { element, onResize } from "../kit/dom";
@@ -13,6 +13,7 @@ const PANEL_WIDTH = 260;
 /** Title, captions and note of a panel. */
 const PANEL_FRAME = 84;
 const PANEL_LEAST = 220;
+const PEEK = 46;
 
 /** How many panels stand in a row: as many as are readable, spread evenly over the rows. */
 export function panelColumns(count: number, width: number): number {
@@ -67,9 +68,13 @@ const createCompare: CreatePane = (host, explorer) => {
     if (width === 0) return;
     const data = explorer.data.peek();
     const rows = Math.max(data?.queryTokens.label.length ?? 0, data?.keyTokens.label.length ?? 0);
-    const height = Math.max(PANEL_LEAST, rows * ROW_MIN + 2 * COLUMN_PAD + PANEL_FRAME);
-    grid.style.gridTemplateColumns = `repeat(${panelColumns(panels.size, width)}, minmax(0, 1fr))`;
-    grid.style.gridAutoRows = `minmax(min(100%, ${height}px), 1fr)`;
+    const sink = data?.info.sinks ? ROW_MIN + SINK_RULE : 0;
+    const height = Math.max(PANEL_LEAST, rows * ROW_MIN + sink + 2 * COLUMN_PAD + PANEL_FRAME);
+    const columns = panelColumns(panels.size, width);
+    // Where there are more below, their titles peek out.
+    const most = panels.size > columns ? `100% - ${PEEK}px` : "100%";
+    grid.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
+    grid.style.gridAutoRows = `minmax(min(${most}, ${height}px), 1fr)`;
   };
   const remove = (panel: Panel) => {
     keepFocus(panel.root);
