@@ -6,9 +6,10 @@ import { createExplorer, type ExplorerApp } from "../../src/core/explorer";
 import { createPalette } from "../../src/core/palette";
 import { defaultState } from "../../src/entries/gallery/cases";
 import { createAnswer } from "../../src/entries/gallery/record";
+import { WireError } from "../../src/transport/errors";
 import { createTray } from "../../src/ui/tray";
 import type { HeadRef } from "../../src/wire/schema.gen";
-import { answerAll, ManualTransport } from "../support/manual";
+import { answerAll, ManualTransport, settle } from "../support/manual";
 import { smallRecord } from "../support/record";
 
 const ref = (layer: number, head: number): HeadRef => ({ site: "decoder", layer, head });
@@ -88,6 +89,23 @@ describe("the tray", () => {
     press("Delete");
     expect(transport.kernel.get("pinned")).toEqual([]);
     expect(tray.hidden).toBe(true);
+  });
+
+  it("says what could not be fetched, until the pins change", async () => {
+    const status = tray.querySelector<HTMLElement>('[role="status"]') as HTMLElement;
+    expect(status.hidden).toBe(true);
+    app.pinned.value = [ref(2, 2)];
+    await settle();
+    const info = { code: "too-large", what: "Too many cells.", todo: "Shorten the prompt." };
+    transport.of("layer")[0]?.fail(new WireError(info));
+    await settle();
+    expect(status.hidden).toBe(false);
+    expect(status.textContent).toBe(
+      "A pinned head could not be fetched: Too many cells. Shorten the prompt.",
+    );
+    app.pinned.value = [ref(1, 2)];
+    await answerAll(transport);
+    expect(status.hidden).toBe(true);
   });
 
   it("the cross takes off", () => {
