@@ -19,7 +19,7 @@ def holds_arrays(entry: Any) -> bool:
 def is_cache(steps: Sequence[Any]) -> bool:
     """Whether these are pairs of keys and values, as older models return them, one pair per layer."""
     shapes = {tuple(item.shape) for step in steps if step for item in step if hasattr(item, "shape")}
-    if len(shapes) != 1 or {len(step) for step in steps} != {2}:
+    if len(steps) == 1 or len(shapes) != 1 or {len(step) for step in steps} != {2}:
         return False
     (shape,) = shapes
     return len(shape) == 4 and shape[2] != 1 and shape[2] != shape[3]
@@ -51,10 +51,7 @@ def stitched(steps: Sequence[Any], option: str, *, cross: bool) -> list[Floats |
     """
     depths = {len(step) for step in steps}
     if len(depths) != 1:
-        raise ShapeError(
-            f"The steps of {option} differ in their number of layers.",
-            "Give the attention of one generation, as generate() returned it.",
-        )
+        raise _mixed(option, "layers")
     layers: list[Floats | None] = []
     for layer in range(depths.pop()):
         parts = [step[layer] for step in steps]
@@ -83,6 +80,8 @@ def _one(part: Any, place: str) -> Floats:
 
 
 def _joined(arrays: Sequence[Floats], option: str, cross: bool) -> Floats:
+    if len({len(array) for array in arrays}) != 1:
+        raise _mixed(option, "heads")
     spans, end = [], 0
     for at, array in enumerate(arrays):
         queries, keys = array.shape[1:]
@@ -96,11 +95,15 @@ def _joined(arrays: Sequence[Floats], option: str, cross: bool) -> Floats:
         keys = array.shape[2]
         reach = width if cross else span.stop
         if cross and keys != width:
-            raise ShapeError(
-                f"The steps of {option} differ in their number of keys.",
-                "Give the attention of one generation, as generate() returned it.",
-            )
+            raise _mixed(option, "keys")
         # More keys than tokens: a static cache has places to fill. Fewer: a sliding window keeps the last.
         kept = array[:, :, :reach]
         whole[:, span, reach - kept.shape[2] : reach] = kept
     return whole
+
+
+def _mixed(option: str, noun: str) -> ShapeError:
+    return ShapeError(
+        f"The steps of {option} differ in their number of {noun}.",
+        "Give the attention of one generation, as generate() returned it.",
+    )

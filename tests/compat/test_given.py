@@ -249,6 +249,24 @@ def test_generated_attentions_of_two_stacks(options: dict[str, Any]) -> None:
             np.testing.assert_allclose(record.site(layer, kind).weights(), expected, atol=1e-6, rtol=0)
 
 
+def test_one_step_of_a_static_cache() -> None:
+    model = eager(tiny_models.llama(100))
+    out = model.generate(
+        IDS,
+        max_new_tokens=2,
+        do_sample=False,
+        return_dict_in_generate=True,
+        output_attentions=True,
+        pad_token_id=0,
+        cache_implementation="static",
+    )
+    first = out.attentions[:1]
+    assert first[0][0].shape[3] > 6
+    whole = model(IDS, output_attentions=True).attentions
+    record = record_of(first, TOKENS)
+    np.testing.assert_allclose(record.weights(1, 3), whole[1][0, 3].detach().numpy(), atol=1e-6)
+
+
 def test_beams_are_refused() -> None:
     out = generated(eager(tiny_models.gpt2(100)), num_beams=2)
     with pytest.raises(ShapeError, match=r"attention\[0\]\[0\] holds 2 sequences.*num_beams=1"):
@@ -393,5 +411,7 @@ def test_steps_that_do_not_go_together() -> None:
     layer = weights(1, 6)[0]
     with pytest.raises(ShapeError, match="differ in their number of layers"):
         read_weights(((layer, layer), (layer,)), "attention")
+    with pytest.raises(ShapeError, match="differ in their number of heads"):
+        read_weights(((layer,), (layer[:, :2],)), "attention")
     with pytest.raises(ShapeError, match="differ in their number of keys"):
         read_weights(((weights(1, 1, 6)[0],), (weights(1, 1, 7)[0],)), "cross_attention")
