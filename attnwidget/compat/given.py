@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from attnwidget.compat.arrays import as_array
 from attnwidget.compat.steps import holds_arrays, is_cache, stitched
 from attnwidget.errors import AttnWidgetError, InputError, NoAttentionError, ShapeError
 from attnwidget.record.sites import Floats
@@ -159,17 +160,6 @@ def _layer(entry: Any, place: str, option: str) -> Floats:
             "Apply the softmax over the keys first.",
         )
     return array
-
-
-def as_array(given: Any, place: str) -> Floats:
-    """Return a float32 array of a tensor, an array, or nested lists of numbers."""
-    values = given.detach().float().cpu().numpy() if hasattr(given, "detach") else given
-    try:
-        return np.asarray(values, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise ShapeError(
-            f"{place} is no array of numbers.", "Give one array [1, heads, queries, keys] per layer."
-        ) from error
 
 
 def how_to(option: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from attnwidget.compat.arrays import as_array
 from attnwidget.errors import ShapeError
 from attnwidget.record.sites import Floats
 
@@ -75,8 +76,7 @@ def _one(part: Any, place: str) -> Floats:
             f"{place} holds {shape[0]} sequences, as beam search or several prompts give.",
             "Generate one sequence with num_beams=1, or run the model once over the one to be seen.",
         )
-    values = part.detach().float().cpu().numpy() if hasattr(part, "detach") else part
-    return np.asarray(values[0], dtype=np.float32)
+    return as_array(part[0], place)
 
 
 def _joined(arrays: Sequence[Floats], option: str, cross: bool) -> Floats:
