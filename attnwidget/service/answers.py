@@ -140,6 +140,7 @@ def answer_layer(
     for index, head in enumerate(chosen):
         patterns[index] = encode(attention.weights(head)[0], _of_head(visible, head))
     packed = buffers.add(patterns)
+    sinks = buffers.add(attention.sink(chosen)) if attention.has_sinks else None
     size = block_size(attention.queries, attention.keys, THUMBNAIL_PIXELS)
     pictures = None
     if thumbnails:
@@ -154,6 +155,7 @@ def answer_layer(
         "layer": layer,
         "heads": [int(head) for head in chosen],
         "patterns": packed,
+        "sinks": sinks,
         "thumbnails": pictures,
         "error": 0.0 if exact else COMPAND_ERROR,
         "pooled": size,

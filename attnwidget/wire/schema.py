@@ -251,13 +251,15 @@ class LayerMeta(TypedDict):
 
     `error` is the largest absolute error of a pattern on the wire; 0 means exact float32.
     `pooled` says how many queries, and keys, stand behind one thumbnail pixel (1: every cell is
-    shown); a pixel is the largest weight of its block.
+    shown); a pixel is the largest weight of its block. `sinks` [heads, queries] f4 is what each query gives to
+    its learned sink, exactly; null where there is none.
     """
 
     site: SiteKind
     layer: int
     heads: list[int]
     patterns: ArraySpec
+    sinks: ArraySpec | None
     thumbnails: ArraySpec | None
     error: float
     pooled: float

@@ -8,6 +8,7 @@ import { createBanner } from "./ui/banner";
 import { createChips } from "./ui/chips";
 import { createControls, createSites } from "./ui/controls";
 import { createIds, el, follow, onResize, setAttribute, setText } from "./ui/dom";
+import { createFilterNote } from "./ui/filter";
 import { createFooter } from "./ui/footer";
 import { createHeader } from "./ui/header";
 import { createInspector } from "./ui/inspector";
@@ -100,6 +101,7 @@ export function createApp(host: HTMLElement, transport: Transport): App {
     ),
     createChips(app, abort),
     createTray(app, abort),
+    createFilterNote(app, abort),
     createBanner(app, abort),
     main,
     createFooter(app, transport.kind, () => help.toggle(), abort),

@@ -3,7 +3,7 @@ import { batch, computed, effect, type ReadonlySignal, type Signal, signal } fro
 import { WireError } from "../transport/errors";
 import { same } from "../transport/same";
 import type { Transport } from "../transport/types";
-import type { ErrorInfo, HeadNote, HeadRef, OpenMeta, Theme } from "../wire/schema.gen";
+import type { ErrorInfo, Filters, HeadNote, HeadRef, OpenMeta, Theme, View } from "../wire/schema.gen";
 import { clampPlace, clampSelection, findLayer, findSite, NOTHING_HELD, type Place, tokensOf } from "./clamp";
 import { followAnswer, type Wanted } from "./follow-answer";
 import { whenIdle } from "./idle";
@@ -15,6 +15,7 @@ import { followPins, togglePins } from "./pinned";
 import { Reports } from "./reports";
 import { RowLoader, type RowsWanted } from "./rows";
 import { createRuns } from "./runs";
+import { headsOffered, present, presentRows } from "./shown";
 import { Traits } from "./synced";
 import { queryAsked, TermsReader } from "./terms";
 import type { Explorer, Focus, LayerData, Palette, Prediction } from "./types";
@@ -75,6 +76,9 @@ const NO_ATTENTION: ErrorInfo = {
   todo: "Choose a model with attention layers.",
 };
 
+/** The views that draw patterns cell by cell; the others show all heads as they are. */
+export const FILTERED: readonly View[] = ["head", "matrix", "text"];
+
 const NO_FOCUS: Focus = { query: null, key: null };
 const NO_PREDICTIONS: readonly Prediction[] = [];
 
@@ -111,7 +115,12 @@ export function createExplorer(
   const status = traits.read("status");
 
   const hover = signal<Focus | null>(null);
-  const data = signal<LayerData | null>(null);
+  /** The layer as it came; `data` is what filters and the choice of heads make of it. */
+  const loaded = signal<LayerData | null>(null);
+  const data = computed(() => {
+    const raw = loaded.value;
+    return raw === null || !FILTERED.includes(view.value) ? raw : present(raw, filters.value, combine.value);
+  });
 
   const loader = new LayerLoader(transport);
 
@@ -128,8 +137,8 @@ export function createExplorer(
     shown = turn;
     batch(() => {
       if (next.record.record === record.peek()) reports.clear();
-      const now = data.peek();
-      if (now === null || !sameView(now, next)) data.value = next;
+      const now = loaded.peek();
+      if (now === null || !sameView(now, next)) loaded.value = next;
     });
   }
 
@@ -204,7 +213,7 @@ export function createExplorer(
   onRelease(
     effect(() => {
       const held = selection.value;
-      const now = data.value;
+      const now = loaded.value;
       if (now === null || now.record.record !== record.peek() || now.site.kind !== site.peek()) return;
       const fitting = clampSelection(held, now.queryTokens.label.length, now.keyTokens.label.length);
       if (fitting !== held) selection.value = NOTHING_HELD;
@@ -217,7 +226,7 @@ export function createExplorer(
   function prefetchNeighbours(): () => void {
     let cancelIdle = () => {};
     const stop = effect(() => {
-      const now = data.value;
+      const now = loaded.value;
       cancelIdle();
       if (now === null || transport.kind !== "live" || cellsOf(now) > PREFETCH_CELLS) return;
       const ended = forRecord.signal;
@@ -225,7 +234,7 @@ export function createExplorer(
         const chosen = now.patterns.map((pattern) => pattern.head);
         const index = now.site.layers.indexOf(now.info);
         for (const neighbour of [now.site.layers[index + 1], now.site.layers[index - 1]]) {
-          const busy = pump.busy || ended.aborted || data.peek() !== now;
+          const busy = pump.busy || ended.aborted || loaded.peek() !== now;
           if (neighbour === undefined || busy || status.peek().phase === "running") continue;
           const place = clampPlace(now.record, {
             site: now.site.kind,
@@ -244,7 +253,7 @@ export function createExplorer(
   }
 
   const loading = computed(() => {
-    const now = data.value;
+    const now = loaded.value;
     if (record.value === "") return false;
     if (now === null || now.record.record !== record.value) return true;
     const shownHeads = now.patterns.map((pattern) => pattern.head);
@@ -261,7 +270,7 @@ export function createExplorer(
   });
 
   const rowsWanted = computed<RowsWanted | null>(() => {
-    const now = data.value;
+    const now = loaded.value;
     const { query } = focus.value;
     if (now === null || query === null || query >= now.queryTokens.label.length) return null;
     return {
@@ -279,7 +288,7 @@ export function createExplorer(
   let expectedFor = "";
   onRelease(
     effect(() => {
-      const now = data.value;
+      const now = loaded.value;
       if (now === null || focus.value.query === null || !now.record.predictions) return;
       if (expectedFor === now.record.record) return;
       const name = now.record.record;
@@ -294,7 +303,7 @@ export function createExplorer(
     }),
   );
   const predictions = computed(() => {
-    const now = data.value;
+    const now = loaded.value;
     const known = expected.value;
     const apply =
       known !== null && now?.record.record === known.record && now.site.query_stream === "decoder";
@@ -303,7 +312,7 @@ export function createExplorer(
 
   // Asked for once the layer of the same record is here, and only while it is looked at.
   const here = computed(() => {
-    const now = data.value;
+    const now = loaded.value;
     return now === null || now.record.record !== record.value ? null : now;
   });
   const onError = (name: string, error: unknown) => reports.reportAbout(name, error);
@@ -371,15 +380,28 @@ export function createExplorer(
     abort,
   );
 
+  const exact = computed(() => {
+    const now = data.value;
+    return now === null ? rows.rows.value : presentRows(rows.rows.value, now);
+  });
+
   const comparing = signal(false);
-  const pins = followPins({ loader, data, pinned, comparing }, abort);
+  const pins = followPins({ loader, data: loaded, pinned, comparing }, abort);
+  const compared = computed(() => {
+    const kept = filters.value;
+    const chosen = data.value;
+    return pins.compared.value.map((panel) => {
+      if (panel.data === null) return panel;
+      return { ...panel, data: panel.pinned ? presentAgain(panel.data, kept) : chosen };
+    });
+  });
   const chosenHeads = (): HeadRef[] =>
     heads.peek().map((head) => ({ site: site.peek(), layer: layer.peek(), head }));
 
   // --- Steps ---------------------------------------------------------------------------------------------
 
   function chooseLayer(step: number): void {
-    const now = data.peek();
+    const now = loaded.peek();
     if (now === null) return;
     const info = findLayer(now.site, layer.peek()) ?? now.info;
     const next = now.site.layers[now.site.layers.indexOf(info) + step];
@@ -414,8 +436,8 @@ export function createExplorer(
     metrics,
     terms,
     pins: pins.pins,
-    compared: pins.compared,
-    exact: rows.rows,
+    compared,
+    exact,
     predictions,
     error: reports.error,
     prompt: traits.read("prompt"),
@@ -432,7 +454,7 @@ export function createExplorer(
       selection.value = empty ? NOTHING_HELD : { query: next.query, key: next.key, locked: true };
     },
     headNote(inLayer, head): HeadNote | null {
-      const notes = data.value?.record.head_notes ?? [];
+      const notes = loaded.value?.record.head_notes ?? [];
       return notes.find((note) => note.layer === inLayer && note.head === head) ?? null;
     },
     run: runs.run,
@@ -440,10 +462,13 @@ export function createExplorer(
     dismissError: () => reports.dismiss(),
     moveLayer: chooseLayer,
     moveHead(by) {
-      const count = data.peek()?.info.heads ?? 0;
+      const offered = headsOffered(loaded.peek()?.info.heads ?? 0, filters.peek());
       const first = heads.peek()[0] ?? 0;
-      const next = Math.min(count - 1, Math.max(0, first + by));
-      if (count > 0) heads.value = [next];
+      const at = offered.indexOf(first);
+      // From a head that is not on offer, to the next one that is.
+      const near = at >= 0 ? at + by : offered.filter((head) => head < first).length - (by < 0 ? 1 : 0);
+      const next = offered[Math.min(offered.length - 1, Math.max(0, near))];
+      if (next !== undefined) heads.value = [next];
     },
     toggleHead(head) {
       const chosen = heads.peek();
@@ -471,6 +496,17 @@ export function createExplorer(
       transport.destroy();
     },
   };
+}
+
+/** A layer that stands beside others: the same filters give the same object, so that nothing is redrawn for nothing. */
+const beside = new WeakMap<LayerData, { filters: Filters; data: LayerData }>();
+
+function presentAgain(raw: LayerData, filters: Filters): LayerData {
+  const before = beside.get(raw);
+  if (before?.filters === filters) return before.data;
+  const data = present(raw, filters, "each");
+  beside.set(raw, { filters, data });
+  return data;
 }
 
 function cellsOf(data: LayerData): number {

@@ -42,10 +42,11 @@ export function createRamp(dark: boolean): (t: number) => Rgb {
   };
 }
 
-/** Colour of a head; past the table it starts over. */
+/** Colour of a head; past the table it starts over. Several heads put together are no head: grey. */
 export function createHeadColours(dark: boolean): (index: number) => Rgb {
   const table = (dark ? HEAD_COLOURS_DARK : HEAD_COLOURS_LIGHT).map((hex) => parseColour(hex) as Rgb);
-  return (index) => table[index % table.length] as Rgb;
+  const none: Rgb = dark ? [186, 192, 202] : [82, 87, 97];
+  return (index) => (index < 0 ? none : (table[index % table.length] as Rgb));
 }
 
 /** `read` returns the value of a CSS custom property of the widget's root. */

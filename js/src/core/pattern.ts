@@ -5,20 +5,26 @@ import type { Pattern } from "./types";
 /** Weight of each 8-bit code. */
 const EXPANDED: Readonly<Float32Array> = decodeTable();
 
-/** A pattern of shape [queries, keys]; `error` is the largest absolute error of a weight. */
+/**
+ * A pattern of shape [queries, keys]; `error` is the largest absolute error of a weight.
+ *
+ * `sinks` [queries] is what each query gives to its learned sink, where there is one.
+ */
 export function createPattern(
   head: number,
   queries: number,
   keys: number,
   values: Float32Array | Uint8Array,
   error: number,
+  sinks: Float32Array | null = null,
 ): Pattern {
   if (values.length !== queries * keys) {
     throw new RangeError(
       `A ${queries} x ${keys} pattern needs ${queries * keys} values, not ${values.length}.`,
     );
   }
-  const shape = { head, queries, keys, error };
+  const sink = sinks === null ? {} : { sink: (query: number) => sinks[query] as number };
+  const shape = { head, queries, keys, error, ...sink };
   if (values instanceof Float32Array) {
     return { ...shape, weight: (query, key) => values[query * keys + key] as number };
   }

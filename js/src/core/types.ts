@@ -21,16 +21,20 @@ import type {
   View,
   Weighting,
 } from "../wire/schema.gen";
+import type { Shown } from "./shown";
 
-/** The pattern of one head as it is on screen. */
+/** A pattern as it is on screen: that of one head, or of several put together. */
 export interface Pattern {
+  /** The head; `COMBINED` where it is that of several. */
   readonly head: number;
   readonly queries: number;
   readonly keys: number;
   /** Largest absolute error of `weight`; 0 when the values are exact float32. */
   readonly error: number;
-  /** Weight from 0 to 1, NaN when the model gave none, MASKED (-1) when the key is out of reach. */
+  /** Weight from 0 to 1, NaN when the model gave none, MASKED (-1) out of reach, HIDDEN (-2) hidden by a filter. */
   weight(query: number, key: number): number;
+  /** What a query leaves to its learned sink, where that is known by itself. */
+  sink?(query: number): number;
 }
 
 /** Everything that the current layer shows; consistent in itself: the last good one stays until the next is whole. */
@@ -44,6 +48,8 @@ export interface LayerData {
   readonly patterns: readonly Pattern[];
   /** Largest weight per block, one u8-companded t x t square per head of the layer. */
   readonly thumbnails: Thumbnails;
+  /** How the patterns came about, where they are not simply those of the heads. */
+  readonly shown?: Shown;
 }
 
 export interface Thumbnails {
@@ -118,6 +124,8 @@ export interface ExactRow {
   readonly weights: Float32Array;
   readonly scores: Float32Array | null;
   readonly sink: number;
+  /** The weights with nothing hidden, where a filter hides some. */
+  readonly whole?: Float32Array;
   /** Largest absolute error of the weights where a recording knows them in 8 bits; exact without it. */
   readonly error?: number;
 }

@@ -1,8 +1,8 @@
 // One small block per head beside a token: how much it gets from, or gives to, the token in focus.
 import type { Palette } from "../core/types";
 import { css } from "../math/colour";
-import { isMasked } from "../math/weights";
-import { drawHatchMark } from "./hatch";
+import { isHidden, isMasked } from "../math/weights";
+import { drawDots, drawHatchMark } from "./hatch";
 
 export interface BlocksData {
   readonly heads: readonly number[];
@@ -33,8 +33,10 @@ export function drawBlocks(
   for (let index = view.start; index < view.end; index++) {
     const y = view.centre(index);
     let reachable = false;
+    let hidden = false;
     for (let slot = 0; slot < colours.length; slot++) {
       const weight = data.weight(slot, index);
+      if (isHidden(weight)) hidden = true;
       if (isMasked(weight)) continue;
       reachable = true;
       const x = view.x + slot * width;
@@ -49,12 +51,9 @@ export function drawBlocks(
     }
     context.globalAlpha = 1;
     if (!reachable && colours.length > 0) {
-      drawHatchMark(
-        context,
-        null,
-        { x: view.x, y, width: Math.min(18, view.blocksWidth), height: view.row },
-        theme,
-      );
+      const mark = { x: view.x, y, width: Math.min(18, view.blocksWidth), height: view.row };
+      if (hidden) drawDots(context, null, { ...mark, y: y - 5, height: 10 }, theme);
+      else drawHatchMark(context, null, mark, theme);
     }
   }
 }

@@ -22,6 +22,20 @@ export function drawHatchMark(
   context.globalAlpha = 1;
 }
 
+/** The texture of what a filter hides: dots, so that it is taken neither for a weight nor for out of reach. */
+export function drawDots(
+  context: CanvasRenderingContext2D,
+  _data: null,
+  box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number },
+  theme: Palette,
+): void {
+  context.fillStyle = theme.faint;
+  const right = box.x + box.width;
+  const bottom = box.y + box.height;
+  for (let y = box.y + 2, odd = false; y < bottom; y += 4, odd = !odd)
+    for (let x = box.x + (odd ? 5 : 2); x < right; x += 6) context.fillRect(x, y, 1, 1);
+}
+
 /** Fills a rectangle with the texture; the strokes stay in place relative to its corner. */
 export function drawHatchArea(
   context: CanvasRenderingContext2D,

@@ -1,13 +1,13 @@
 // The queries x keys heat map of one head.
 import type { Palette } from "../core/types";
-import { css, inkOn, type Rgb } from "../math/colour";
+import { css, inkOn, parseColour, type Rgb } from "../math/colour";
 import { formatWeight } from "../math/format";
 import type { Pooled } from "../math/pool";
 import { toScale } from "../math/scale";
 import { cellCorner, cellsInSight, type Frame, type Viewport } from "../math/viewport";
-import { isMasked, type Weights } from "../math/weights";
+import { isHidden, isMasked, isOutOfReach, type Weights } from "../math/weights";
 import type { Scale } from "../wire/schema.gen";
-import { drawHatchArea } from "./hatch";
+import { drawDots, drawHatchArea } from "./hatch";
 
 const LEVELS = 512;
 /** Cells at least this large carry their weight as a number. */
@@ -28,14 +28,17 @@ export function paintCells(
 ): void {
   const ramp = Array.from({ length: LEVELS + 1 }, (_, level) => theme.ramp(level / LEVELS));
   const nan = nanColour(theme);
+  const ground = parseColour(theme.bg) ?? [128, 128, 128];
   const image = context.createImageData(data.columns, data.rows);
   const pixels = image.data;
   for (let i = 0; i < data.values.length; i++) {
     const weight = data.values[i] as number;
-    if (isMasked(weight)) continue;
-    const colour = Number.isNaN(weight)
-      ? nan
-      : (ramp[Math.round(toScale(weight, view.scale) * LEVELS)] as Rgb);
+    if (isOutOfReach(weight)) continue;
+    const colour = isHidden(weight)
+      ? ground
+      : Number.isNaN(weight)
+        ? nan
+        : (ramp[Math.round(toScale(weight, view.scale) * LEVELS)] as Rgb);
     pixels[4 * i] = colour[0];
     pixels[4 * i + 1] = colour[1];
     pixels[4 * i + 2] = colour[2];
@@ -89,6 +92,7 @@ export function drawHeat(
     pooled.columns * pooled.block * width,
     pooled.rows * pooled.block * height,
   );
+  if (pooled.hidden) drawHiddenCells(context, pooled, { frame, viewport }, theme);
   const cell = Math.min(width, height);
   if (cell >= GRID_CELL) drawGrid(context, view, theme);
   if (cell >= NUMBER_CELL) drawNumbers(context, data, view, theme);
@@ -96,6 +100,38 @@ export function drawHeat(
   context.strokeStyle = theme.line;
   context.lineWidth = 1;
   context.strokeRect(0.5, 0.5, frame.width - 1, frame.height - 1);
+}
+
+/** Dots over the cells that are hidden, row by row in stretches. */
+function drawHiddenCells(
+  context: CanvasRenderingContext2D,
+  pooled: Pooled,
+  { frame, viewport }: Pick<HeatView, "frame" | "viewport">,
+  theme: Palette,
+): void {
+  const { block, rows, columns, values } = pooled;
+  const sight = cellsInSight(viewport, frame);
+  context.save();
+  context.beginPath();
+  for (
+    let row = Math.floor(sight.queries.start / block);
+    row < rows && row * block < sight.queries.end;
+    row++
+  ) {
+    let start = -1;
+    for (let column = 0; column <= columns; column++) {
+      const hidden = column < columns && isHidden(values[row * columns + column] as number);
+      if (hidden && start < 0) start = column;
+      if (hidden || start < 0) continue;
+      const from = cellCorner(viewport, frame, row * block, start * block);
+      const to = cellCorner(viewport, frame, (row + 1) * block, column * block);
+      context.rect(from.x, from.y, to.x - from.x, to.y - from.y);
+      start = -1;
+    }
+  }
+  context.clip();
+  drawDots(context, null, { x: 0, y: 0, width: frame.width, height: frame.height }, theme);
+  context.restore();
 }
 
 function drawGrid(context: CanvasRenderingContext2D, { frame, viewport }: HeatView, theme: Palette): void {

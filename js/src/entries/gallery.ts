@@ -25,6 +25,8 @@ function numbers(text: string | null): number[] | null {
 /**
  * State that the address asks for: ?view=, theme=, layer=, heads=0,1, hold=7 or 7,2, direction=, scale=, height=.
  *
+ * Also combine=, weighting=, and filters: pair=, special=0, top=, offer=0,1 (heads on offer).
+ *
  * Beside it: case= (one case), width= (CSS pixels), delay= (ms a reply takes), copies= (explorers), views= (of each).
  */
 function stateFrom(query: URLSearchParams): Partial<State> {
@@ -37,6 +39,17 @@ function stateFrom(query: URLSearchParams): Partial<State> {
     const value = query.get(key);
     if (value !== null) state[key] = Number(value);
   }
+  for (const key of ["combine", "weighting"]) {
+    const value = query.get(key);
+    if (value !== null) state[key] = value;
+  }
+  const filters = {
+    pair: query.get("pair") ?? "all",
+    special: query.get("special") !== "0",
+    top: Number(query.get("top") ?? 0),
+    heads: numbers(query.get("offer")),
+  };
+  if (["pair", "special", "top", "offer"].some((key) => query.has(key))) state.filters = filters;
   const heads = numbers(query.get("heads"));
   if (heads !== null) state.heads = heads;
   const hold = query.get("hold")?.split(",");

@@ -1,5 +1,5 @@
 // Numbers as they are written on screen.
-import { isMasked } from "./weights";
+import { isHidden, isMasked } from "./weights";
 
 /**
  * A weight in few characters.
@@ -9,6 +9,7 @@ import { isMasked } from "./weights";
  */
 export function formatWeight(weight: number, error = 0): string {
   if (Number.isNaN(weight)) return "NaN";
+  if (isHidden(weight)) return "hidden";
   if (isMasked(weight)) return "masked";
   if (error > 0) {
     const decimals = error >= 0.05 ? 1 : error >= 0.0005 ? 2 : 3;

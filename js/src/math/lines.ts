@@ -126,7 +126,8 @@ export function selectLines(sources: readonly Weights[], options: LineOptions): 
       }
       if (!inSight) continue;
       total += mass;
-      if (sinks && 1 - mass >= least) gather.add(slot, query, source.keys, 1 - mass);
+      const sink = sinks ? (source.sink?.(query) ?? 1 - mass) : 0;
+      if (sink >= least) gather.add(slot, query, source.keys, sink);
     }
   });
   return { lines: gather.finish(limit), hidden: total > 0 ? hidden / total : 0 };

@@ -6,12 +6,26 @@ import { MASKED, U8_LEVELS, U8_MASKED, U8_NAN } from "../wire/schema.gen";
 export interface Weights {
   readonly queries: number;
   readonly keys: number;
-  /** Weight from 0 to 1, NaN when the model gave none, negative when the key is out of reach. */
+  /** Weight from 0 to 1, NaN when the model gave none, negative when the key is out of reach or hidden. */
   weight(query: number, key: number): number;
+  /** What a row leaves to its learned sink, where that is known by itself. */
+  sink?(query: number): number;
 }
 
+/** Marks a weight that a filter hides, as opposed to one that is out of reach. */
+export const HIDDEN = -2;
+
+/** There is nothing to draw: the key is out of reach, or a filter hides it. */
 export function isMasked(weight: number): boolean {
   return weight < 0;
+}
+
+export function isHidden(weight: number): boolean {
+  return weight <= HIDDEN;
+}
+
+export function isOutOfReach(weight: number): boolean {
+  return weight < 0 && weight > HIDDEN;
 }
 
 /** A weight that counts: neither masked nor NaN. */
@@ -86,10 +100,16 @@ export function rowMass(values: ArrayLike<number>): number {
   return sum;
 }
 
+/** What a query leaves to its learned sink: as known, else what is missing of 1 in a row that is not filtered. */
+export function sinkOf(source: Weights, query: number): number {
+  return source.sink?.(query) ?? Math.min(1, Math.max(0, 1 - rowMass(readRow(source, query))));
+}
+
 /**
  * Mean over several rows (heads), position by position.
  *
- * A head that cannot reach the position does not count; where no head can, the mean is masked; NaN stays NaN.
+ * A head that cannot reach the position does not count; where no head can, the mean is masked (or hidden, if
+ * a filter hides one); NaN stays NaN.
  */
 export function meanRows(rows: readonly ArrayLike<number>[]): Float32Array {
   const length = rows[0]?.length ?? 0;
@@ -97,13 +117,15 @@ export function meanRows(rows: readonly ArrayLike<number>[]): Float32Array {
   for (let i = 0; i < length; i++) {
     let sum = 0;
     let count = 0;
+    let none = MASKED;
     for (const row of rows) {
       const value = row[i] as number;
+      if (isHidden(value)) none = HIDDEN;
       if (isMasked(value)) continue;
       sum += value;
       count++;
     }
-    mean[i] = count === 0 ? MASKED : sum / count;
+    mean[i] = count === 0 ? none : sum / count;
   }
   return mean;
 }

@@ -1,6 +1,7 @@
 // The heads of the layer: toggles with a small pattern each; a double click shows one head alone. Pin puts them aside.
 import type { ExplorerApp } from "../core/explorer";
 import { isHead } from "../core/pinned";
+import { headsOffered } from "../core/shown";
 import type { Palette, Thumbnails } from "../core/types";
 import { mix, parseColour, type Rgb } from "../math/colour";
 import { decimal } from "../math/format";
@@ -136,17 +137,23 @@ export function createChips(app: ExplorerApp, abort: AbortSignal): HTMLElement {
     },
     { signal: abort },
   );
+  /** The next chip on offer from a place on, in a direction. */
+  const offeredFrom = (place: number, step: 1 | -1) => {
+    let at = place;
+    while (chips[at]?.button.hidden === true) at += step;
+    return chips[at] === undefined ? current : at;
+  };
   group.addEventListener(
     "keydown",
     (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       const target = {
-        ArrowLeft: current - 1,
-        ArrowUp: current - 1,
-        ArrowRight: current + 1,
-        ArrowDown: current + 1,
-        Home: 0,
-        End: chips.length - 1,
+        ArrowLeft: offeredFrom(current - 1, -1),
+        ArrowUp: offeredFrom(current - 1, -1),
+        ArrowRight: offeredFrom(current + 1, 1),
+        ArrowDown: offeredFrom(current + 1, 1),
+        Home: offeredFrom(0, 1),
+        End: offeredFrom(chips.length - 1, -1),
       }[event.key];
       if (target === undefined) return;
       event.preventDefault();
@@ -181,6 +188,14 @@ export function createChips(app: ExplorerApp, abort: AbortSignal): HTMLElement {
       note.hidden = wordless || about === "";
       paintThumbnail(canvas, now.thumbnails, head, palette);
     });
+  });
+  follow(abort, () => {
+    app.data.value;
+    const offered = headsOffered(chips.length, app.filters.value);
+    chips.forEach(({ button }, head) => {
+      button.hidden = !offered.includes(head);
+    });
+    if (chips[current]?.button.hidden === true) reach(offered[0] ?? 0, false);
   });
   follow(abort, () => {
     app.data.value;

@@ -1,67 +1,16 @@
 // What is beside the tabs: which site, layer and head, and the settings of the pane on screen.
 import type { ExplorerApp } from "../core/explorer";
+import { headsOffered } from "../core/shown";
 import { decimal } from "../math/format";
 import type { Direction, Scale, SiteKind, View } from "../wire/schema.gen";
-import { el, follow, setAttribute } from "./dom";
+import { el, follow } from "./dom";
+import { createFilter } from "./filter";
 import { createSlider } from "./slider";
+import { type Choice, createSwitch } from "./switch";
+
+export { createSwitch } from "./switch";
 
 const SITE_NAMES: Record<SiteKind, string> = { encoder: "Encoder", decoder: "Decoder", cross: "Cross" };
-
-interface Choice<T extends string> {
-  readonly value: T;
-  readonly text: string;
-}
-
-/** A group of buttons of which one is pressed. */
-export function createSwitch<T extends string>(
-  name: string,
-  choices: () => readonly Choice<T>[],
-  value: () => T,
-  choose: (value: T) => void,
-  abort: AbortSignal,
-): HTMLElement {
-  const group = el("div", { class: "aw-switch", role: "radiogroup", "aria-label": name });
-  let shown = "";
-  follow(abort, () => {
-    const now = choices();
-    const chosen = value();
-    const key = now.map((choice) => choice.value).join(" ");
-    if (key !== shown) {
-      shown = key;
-      group.replaceChildren(
-        ...now.map((choice) =>
-          el("button", { type: "button", role: "radio", "data-value": choice.value }, choice.text),
-        ),
-      );
-    }
-    for (const button of group.querySelectorAll("button")) {
-      const on = button.dataset.value === chosen;
-      setAttribute(button, "aria-checked", String(on));
-      button.tabIndex = on ? 0 : -1;
-    }
-  });
-  const pick = (button: HTMLButtonElement | undefined) => {
-    if (button?.dataset.value === undefined) return;
-    choose(button.dataset.value as T);
-    button.focus();
-  };
-  group.addEventListener("click", (event) => pick((event.target as Element).closest("button") ?? undefined), {
-    signal: abort,
-  });
-  group.addEventListener(
-    "keydown",
-    (event) => {
-      const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
-      if (step === undefined) return;
-      event.preventDefault();
-      const buttons = [...group.querySelectorAll("button")];
-      const at = buttons.findIndex((button) => button.dataset.value === value());
-      pick(buttons[(at + step + buttons.length) % buttons.length]);
-    },
-    { signal: abort },
-  );
-  return group;
-}
 
 function createScale(app: ExplorerApp, abort: AbortSignal): HTMLElement {
   const names: readonly Choice<Scale>[] = [
@@ -150,11 +99,16 @@ export function createControls(app: ExplorerApp, abort: AbortSignal): HTMLElemen
       name: "Head",
       state: () => {
         const count = app.data.value?.info.heads ?? 1;
+        const offered = headsOffered(count, app.filters.value);
         const chosen = app.heads.value;
         const text = chosen.length === 1 ? String(chosen[0]) : `${chosen.length} of ${count}`;
-        return { min: 0, max: count - 1, step: 1, value: chosen[0] ?? 0, text };
+        const at = Math.max(0, offered.indexOf(chosen[0] ?? 0));
+        return { min: 0, max: offered.length - 1, step: 1, value: at, text };
       },
-      onInput: (index) => app.soloHead(index),
+      onInput: (index) => {
+        const count = app.data.peek()?.info.heads ?? 1;
+        app.soloHead(headsOffered(count, app.filters.peek())[index] ?? 0);
+      },
     },
     abort,
   );
@@ -196,5 +150,6 @@ export function createControls(app: ExplorerApp, abort: AbortSignal): HTMLElemen
   only(threshold, "head");
   only(direction, "text");
   only(scale, "model", "neuron", "matrix", "text", "metrics");
-  return el("div", { class: "aw-controls" }, layer, head, threshold, direction, scale);
+  const filter = createFilter(app, abort);
+  return el("div", { class: "aw-controls" }, layer, head, threshold, direction, scale, filter);
 }

@@ -1,8 +1,10 @@
 // Beside the pane: the numbers of what is in focus.
 import type { ExplorerApp } from "../core/explorer";
+import { nameOf, unitOf } from "../core/shown";
 import type { Pattern, Prediction } from "../core/types";
 import { decimal, formatWeight } from "../math/format";
 import type { Tokens } from "../wire/schema.gen";
+import { copyText } from "./copy";
 import { el, follow, setText } from "./dom";
 import {
   type Bar,
@@ -15,6 +17,7 @@ import {
   speak,
   strongestLinks,
   tokenLabel,
+  writeReading,
 } from "./reading";
 
 /** Milliseconds of rest before the live region speaks: moving over tokens must not read every one. */
@@ -47,14 +50,30 @@ function bar(item: Bar, className = ""): HTMLElement {
   );
 }
 
+function titled(title: string, surety: string): HTMLElement {
+  return el("h4", { class: "aw-title" }, `${title} `, el("span", { class: "aw-surety" }, surety));
+}
+
 function headSection(reading: HeadReading, colour: string): HTMLElement {
-  const section = el("section", { class: "aw-section" }, el("h4", { class: "aw-title" }, reading.title));
+  const section = el("section", { class: "aw-section" }, titled(reading.title, reading.surety));
   section.style.setProperty("--c", colour);
   if (reading.cell !== null) section.append(el("p", { class: "aw-cell" }, reading.cell));
   const list = el("ul", { class: "aw-rows" }, ...reading.bars.map((item) => bar(item)));
   if (reading.sink !== null) list.append(bar(reading.sink, "aw-sink"));
+  if (reading.hidden !== null) list.append(bar(reading.hidden, "aw-sink aw-hidden-mass"));
   if (list.childElementCount > 0) section.append(list);
   if (reading.remark !== null) section.append(el("p", { class: "aw-remark" }, reading.remark));
+  const { column, measures } = reading;
+  if (column !== null && column.bars.length > 0) {
+    const rows = column.bars.map((item) => bar(item));
+    section.append(titled(column.title, column.surety), el("ul", { class: "aw-rows" }, ...rows));
+  }
+  if (measures.length > 0) {
+    section.append(
+      el("h4", { class: "aw-title" }, "In this prompt"),
+      ...measures.map((measure) => el("p", { class: "aw-measure" }, measure)),
+    );
+  }
   return section;
 }
 
@@ -104,7 +123,7 @@ function overview(app: ExplorerApp, known: WeakMap<Pattern, readonly Link[]>): H
     const links = known.get(pattern) ?? strongestLinks(pattern, now, MOST_LINKS);
     known.set(pattern, links);
     if (links.length === 0) return [];
-    const title = `Layer ${now.info.layer}, head ${pattern.head}: strongest links`;
+    const title = `Layer ${now.info.layer}, ${nameOf(now, pattern.head)}: strongest links`;
     const rows = links
       .slice(0, count)
       .map(({ query, key, weight }) =>
@@ -130,7 +149,7 @@ function overview(app: ExplorerApp, known: WeakMap<Pattern, readonly Link[]>): H
   const point =
     app.view.value === "model"
       ? "Point at a head to read what it does; click to open it, double-click for its head view."
-      : "Point at a token to see where it looks; click to hold it.";
+      : `Point at a ${unitOf(now.record)} to see where it looks; click to hold it.`;
   const hint = none ? "No head is chosen. Press one of the heads above." : point;
   return [el("p", { class: "aw-hint" }, hint), ...sections];
 }
@@ -146,7 +165,24 @@ function heading(reading: Reading): HTMLElement {
 export function createInspector(app: ExplorerApp, abort: AbortSignal): HTMLElement {
   const body = el("div", { class: "aw-inspector-body", tabindex: "-1" });
   const live = el("div", { class: "aw-live", role: "status", "aria-live": "polite" });
-  const root = el("aside", { class: "aw-inspector", "aria-label": "Inspector" }, body, live);
+  const copy = el(
+    "button",
+    { type: "button", class: "aw-copy", title: "Copy as text", hidden: true },
+    "Copy",
+  );
+  const root = el("aside", { class: "aw-inspector", "aria-label": "Inspector" }, copy, body, live);
+  let text = "";
+  copy.addEventListener(
+    "click",
+    async () => {
+      const done = await copyText(text);
+      copy.focus();
+      setText(live, done ? "Copied" : "The browser did not allow to copy");
+      setText(copy, done ? "Copied" : "Not allowed");
+      setTimeout(() => setText(copy, "Copy"), 1500);
+    },
+    { signal: abort },
+  );
   const links = new WeakMap<Pattern, readonly Link[]>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   abort.addEventListener("abort", () => clearTimeout(timer), { once: true });
@@ -156,6 +192,7 @@ export function createInspector(app: ExplorerApp, abort: AbortSignal): HTMLEleme
     clearTimeout(timer);
     if (now === null) {
       body.replaceChildren();
+      copy.hidden = true;
       setText(live, "");
       return;
     }
@@ -166,7 +203,10 @@ export function createInspector(app: ExplorerApp, abort: AbortSignal): HTMLEleme
       held: app.selection.value.locked && app.hover.value === null,
       exact: app.exact.value,
       predictions: focus.query === null ? [] : app.predictions.value(focus.query),
+      metrics: app.metrics.value,
     });
+    text = writeReading(reading);
+    copy.hidden = text === "";
     if (reading.token === null) {
       body.replaceChildren(...overview(app, links), ...noteSections(app));
       setText(live, "");

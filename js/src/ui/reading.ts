@@ -1,7 +1,8 @@
 // What the inspector says, as data: pure functions of what is on screen.
-import type { ExactRow, Focus, LayerData, Pattern, Prediction } from "../core/types";
-import { formatWeight } from "../math/format";
-import { isWeight, rankOf, readColumn, readRow, rowMass, topIndices } from "../math/weights";
+import { COMBINED, nameOf, unitOf } from "../core/shown";
+import type { ExactRow, Focus, HeadMetrics, LayerData, Pattern, Prediction } from "../core/types";
+import { decimal, formatCount, formatWeight } from "../math/format";
+import { isHidden, isWeight, rankOf, readColumn, readRow, sinkOf, topIndices } from "../math/weights";
 import type { Tokens } from "../wire/schema.gen";
 
 export interface Bar {
@@ -17,14 +18,29 @@ export interface Bar {
 /** One head's part of the inspector. */
 export interface HeadReading {
   readonly head: number;
+  readonly name: string;
   readonly title: string;
+  /** How sure the bars are: "exact" or "8-bit". */
+  readonly surety: string;
   readonly bars: readonly Bar[];
   /** Mass of a learned sink, where the head has one. */
   readonly sink: Bar | null;
+  /** What a filter hides of the row, where one does. */
+  readonly hidden: Bar | null;
+  /** Who else looks at the key of the focused cell. */
+  readonly column: Column | null;
+  /** What the head does in this prompt, next to weights that are spread evenly. */
+  readonly measures: readonly string[];
   /** About the focused cell: weight, rank, score. */
   readonly cell: string | null;
   /** What keeps the bars from being the whole story: masked, not a number, all zero. */
   readonly remark: string | null;
+}
+
+export interface Column {
+  readonly title: string;
+  readonly surety: string;
+  readonly bars: readonly Bar[];
 }
 
 export interface Reading {
@@ -42,6 +58,7 @@ export interface ReadingInput {
   readonly held: boolean;
   readonly exact: readonly ExactRow[];
   readonly predictions: readonly Prediction[];
+  readonly metrics?: HeadMetrics | null;
 }
 
 /** Bars per head: fewer when many heads share the room. */
@@ -81,6 +98,7 @@ function describeCell(
   index: number,
   error: number,
   score: number | null,
+  hidden: boolean,
 ): string | null {
   const weight = values[index];
   if (weight === undefined) return null;
@@ -90,6 +108,7 @@ function describeCell(
   const parts = [formatWeight(weight, error)];
   if (rank !== null) parts.push(`${error > 0 ? "about " : ""}${ordinal(rank.rank)} of ${rank.of}`);
   if (score !== null) parts.push(`score ${formatScore(score)}`);
+  if (hidden) parts.push("hidden by a filter");
   return parts.join(" · ");
 }
 
@@ -102,25 +121,44 @@ export function ordinal(rank: number): string {
 function remarkOf(values: Float32Array, noun: string): string | null {
   const unknown = values.reduce((count, value) => count + (Number.isNaN(value) ? 1 : 0), 0);
   if (unknown > 0) return `NaN for ${unknown} of ${values.length} ${noun}s`;
-  if (values.every((value) => value < 0)) return `no ${noun} in reach`;
+  if (values.every((value) => value < 0))
+    return values.some(isHidden) ? `all ${noun}s in reach are hidden by a filter` : `no ${noun} in reach`;
   return null;
 }
 
-function readHead(
-  pattern: Pattern,
-  input: ReadingInput,
-  query: number | null,
-  key: number | null,
+const MOST_MEASURES = 3;
+
+/** The shares in which a head exceeds evenly spread weights most; empty where metrics are of something else. */
+export function measuresOf(data: LayerData, head: number, metrics: HeadMetrics | null): string[] {
+  const row = metrics?.layers.indexOf(data.info.layer) ?? -1;
+  if (metrics === null || row < 0 || head === COMBINED) return [];
+  if (metrics.record !== data.record.record || metrics.site !== data.site.kind) return [];
+  const found = metrics.metrics.flatMap(({ title, low, high }, index) => {
+    const { value, baseline } = metrics.of(index, row, head);
+    const above = value - baseline;
+    return low === 0 && high === 1 && above > 0.05 ? [{ title, value, baseline, above }] : [];
+  });
+  const read =
+    metrics.sampled < metrics.queries
+      ? [`over ${formatCount(metrics.sampled)} of ${formatCount(metrics.queries)} queries`]
+      : [];
+  const lines = found
+    .sort((a, b) => b.above - a.above)
+    .slice(0, MOST_MEASURES)
+    .map(
+      ({ title, value, baseline }) => `${title} ${decimal(value, 2)} (even spread ${decimal(baseline, 2)})`,
+    );
+  return lines.length > 0 ? [...lines, ...read] : [];
+}
+
+function barsOf(
+  values: ArrayLike<number>,
+  tokens: Tokens,
   count: number,
-): HeadReading {
-  const { data, exact } = input;
-  const byQuery = query !== null;
-  const row = exact.find((item) => item.head === pattern.head && item.query === query);
-  const values = byQuery ? (row?.weights ?? readRow(pattern, query)) : readColumn(pattern, key as number);
-  const error = byQuery && row !== undefined ? (row.error ?? 0) : pattern.error;
-  const tokens = byQuery ? data.keyTokens : data.queryTokens;
-  const marked = byQuery ? key : null;
-  const bars = topIndices(values, count)
+  error: number,
+  marked: number | null,
+): Bar[] {
+  return topIndices(values, count)
     .filter((index, rank) => (values[index] as number) > (rank < FIRST ? NOTHING : NEGLIGIBLE))
     .map((index) => ({
       index,
@@ -130,25 +168,68 @@ function readHead(
       text: formatWeight(values[index] as number, error),
       current: index === marked,
     }));
-  const mass = row?.sink ?? Math.max(0, 1 - rowMass(values));
-  const sink =
-    byQuery && data.info.sinks && !Number.isNaN(mass)
-      ? {
-          index: -1,
-          label: "sink",
-          position: null,
-          weight: mass,
-          text: formatWeight(mass, error),
-          current: false,
-        }
-      : null;
-  const looks = byQuery ? "looks at" : "gets looked at from";
+}
+
+/** A bar that stands for no token. */
+function massBar(label: string, weight: number, error: number): Bar {
+  return { index: -1, label, position: null, weight, text: formatWeight(weight, error), current: false };
+}
+
+/** Sum of the weights that are hidden; null where none is. */
+function hiddenMass(values: Float32Array, whole: Float32Array): number | null {
+  let mass: number | null = null;
+  values.forEach((value, index) => {
+    if (isHidden(value) && isWeight(whole[index] as number)) mass = (mass ?? 0) + (whole[index] as number);
+  });
+  return mass;
+}
+
+const COLUMN_BARS = 4;
+
+function readHead(
+  slot: number,
+  input: ReadingInput,
+  query: number | null,
+  key: number | null,
+  count: number,
+): HeadReading {
+  const { data, exact } = input;
+  const pattern = data.patterns[slot] as Pattern;
+  const full = data.shown?.whole.patterns[slot] ?? pattern;
+  const byQuery = query !== null;
+  const row = exact.find((item) => item.head === pattern.head && item.query === query);
+  const values = byQuery ? (row?.weights ?? readRow(pattern, query)) : readColumn(pattern, key as number);
+  const whole = byQuery ? (row === undefined ? readRow(full, query) : (row.whole ?? row.weights)) : values;
+  const error = byQuery && row !== undefined ? (row.error ?? 0) : pattern.error;
+  const tokens = byQuery ? data.keyTokens : data.queryTokens;
+  const marked = byQuery ? key : null;
+  const mass = byQuery && data.info.sinks ? (row?.sink ?? sinkOf(full, query)) : Number.NaN;
+  const lost = byQuery ? hiddenMass(values, whole) : null;
+  const shares = data.record.weighting === "norms" ? " (share of norms)" : "";
+  const looks = (from: boolean) =>
+    `Layer ${data.info.layer}, ${nameOf(data, pattern.head)} ${from ? "looks at" : "gets looked at from"}${shares}`;
+  const surety = (some: number) => (some > 0 ? "8-bit" : "exact");
   return {
     head: pattern.head,
-    title: `Layer ${data.info.layer}, head ${pattern.head} ${looks}`,
-    bars,
-    sink,
-    cell: marked === null ? null : describeCell(values, marked, error, row?.scores?.[marked] ?? null),
+    name: nameOf(data, pattern.head),
+    title: looks(byQuery),
+    surety: surety(error),
+    bars: barsOf(values, tokens, count, error, marked),
+    sink: Number.isNaN(mass) ? null : massBar("sink", mass, error),
+    hidden: lost === null ? null : massBar("hidden", lost, error),
+    column:
+      query === null || key === null
+        ? null
+        : {
+            title: `“${tokenLabel(data.keyTokens, key)}” is looked at most from`,
+            surety: surety(pattern.error),
+            bars: barsOf(readColumn(pattern, key), data.queryTokens, COLUMN_BARS, pattern.error, query),
+          },
+    measures: measuresOf(data, pattern.head, input.metrics ?? null),
+    cell:
+      marked === null
+        ? null
+        : describeCell(whole, marked, error, row?.scores?.[marked] ?? null, isHidden(values[marked] ?? 0)),
     remark: remarkOf(values, byQuery ? "key" : "query"),
   };
 }
@@ -161,13 +242,13 @@ export function createReading(input: ReadingInput): Reading {
   const cross = data.site.query_stream !== data.site.key_stream;
   const place = (kind: "query" | "key", index: number) => {
     const stream = kind === "query" ? data.site.query_stream : data.site.key_stream;
-    return `${cross ? `${stream} ` : ""}token ${index}`;
+    return `${cross ? `${stream} ` : ""}${unitOf(data.record)} ${index}`;
   };
   const count = barCount(data.patterns.length);
   const heads =
     query === null && key === null
       ? []
-      : data.patterns.map((pattern) => readHead(pattern, input, query, key, count));
+      : data.patterns.map((_, slot) => readHead(slot, input, query, key, count));
   const suffix = held ? " · held" : "";
   if (query !== null && key !== null) {
     return {
@@ -204,7 +285,7 @@ export function speak(reading: Reading): string {
   if (reading.token === null) return "";
   const subject = reading.other === null ? reading.token : `${reading.token} to ${reading.other}`;
   const heads = reading.heads.slice(0, 4).map((head) => {
-    if (head.cell !== null) return `head ${head.head}: ${head.cell}`;
+    if (head.cell !== null) return `${head.name}: ${head.cell}`;
     const bars = head.bars.slice(0, 3).map((bar) => {
       const where = bar.position === null ? "" : ` at ${bar.position}`;
       return `${bar.label}${where} ${bar.text}`;
@@ -212,6 +293,31 @@ export function speak(reading: Reading): string {
     return `${head.title}: ${bars.length > 0 ? bars.join(", ") : (head.remark ?? "nothing")}`;
   });
   return `${subject}, ${reading.where}. ${heads.join(". ")}.`;
+}
+
+/** The reading as plain text, to be copied. */
+export function writeReading(reading: Reading): string {
+  if (reading.token === null) return "";
+  const subject = reading.other === null ? reading.token : `${reading.token} → ${reading.other}`;
+  const list = (bars: readonly (Bar | null)[]) =>
+    bars.flatMap((bar) => {
+      if (bar === null) return [];
+      const at = bar.position === null ? "" : ` (${bar.position})`;
+      return [`  ${bar.label}${at}\t${bar.text}`];
+    });
+  const heads = reading.heads.flatMap((head) => [
+    "",
+    `${head.title} (${head.surety})`,
+    ...[head.cell, head.remark].flatMap((line) => (line === null ? [] : [`  ${line}`])),
+    ...list([...head.bars, head.sink, head.hidden]),
+    ...(head.column === null
+      ? []
+      : [`${head.column.title} (${head.column.surety})`, ...list(head.column.bars)]),
+    ...head.measures,
+  ]);
+  const next = reading.predictions.slice(0, 3).map(({ label, prob }) => `  ${label}\t${decimal(prob, 2)}`);
+  const expects = next.length > 0 ? ["", "The model expects next", ...next] : [];
+  return [`${subject}, ${reading.where}`, ...heads, ...expects, ""].join("\n");
 }
 
 export interface Link {

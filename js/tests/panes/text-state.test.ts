@@ -1,5 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { present, presentRows } from "../../src/core/shown";
+import { HIDDEN } from "../../src/math/weights";
 import {
+  asText,
+  HIDDEN_CODE,
   headsName,
   MASKED_CODE,
   NAN_CODE,
@@ -12,6 +16,8 @@ import {
 } from "../../src/panes/text/state";
 import { MASKED } from "../../src/wire/schema.gen";
 import { crossData, selfData } from "./sample";
+
+const ALL = { pair: "all", special: true, top: 0, heads: null } as const;
 
 describe("subjectOf", () => {
   it("takes a token in the role that the direction asks for, where both streams are one", () => {
@@ -66,9 +72,31 @@ describe("shade", () => {
   });
 
   it("tells the sink's mean share", () => {
-    const { note } = shade(selfData({ sinks: true }), { query: 1, key: null }, "from", []);
-    expect(note).toBe("sink .125");
+    const data = selfData({ sinks: true });
+    expect(shade(data, { query: 1, key: null }, "from", []).sink).toBeCloseTo(0.125);
+    // Sinks of all queries: head 0 gives nothing away; head 3 gives .5, .25 and .125.
+    const resting = shade(asText(data, ALL), { query: null, key: null }, "from", []);
+    expect(resting.sink).toBeCloseTo((0.25 + 0.125 + 0.0625) / 3);
+    expect(shade(data, { query: 1, key: null }, "to", []).sink).toBeNull();
+    expect(shade(selfData(), { query: 1, key: null }, "from", []).sink).toBeNull();
   });
+});
+
+it("a mean of filtered heads is filtered after the mean, from the exact rows too", () => {
+  const filters = { ...ALL, top: 1 };
+  const shown = present(selfData(), filters, "each");
+  const text = asText(shown, filters);
+  // Query 2: head 0 [.5, .25, .25], head 3 [0, .75, .125]; their mean is [.25, .5, .1875].
+  expect([...shade(text, { query: 2, key: null }, "from", []).values]).toEqual([HIDDEN, 0.5, HIDDEN]);
+  const row = { site: "decoder", layer: 2, query: 2, scores: null, sink: 0 } as const;
+  const exact = presentRows(
+    [
+      { ...row, head: 0, weights: Float32Array.of(0.75, 0.125, 0.125) },
+      { ...row, head: 3, weights: Float32Array.of(0, 0.75, 0.25) },
+    ],
+    shown,
+  );
+  expect([...shade(text, { query: 2, key: null }, "from", exact).values]).toEqual([HIDDEN, 0.4375, HIDDEN]);
 });
 
 it("strongest writes out numbers of some weight, strongest first", () => {
@@ -92,12 +120,20 @@ it("roomy leaves out numbers that would run into a stronger one's", () => {
 });
 
 it("headsName says what is averaged", () => {
-  expect(headsName(selfData())).toBe("mean of heads 0 and 3");
+  expect(headsName(asText(selfData(), ALL))).toBe("mean of heads 0 and 3");
+  expect(headsName(asText(present(selfData(), ALL, "max"), ALL))).toBe(
+    "max of heads 0 and 3: rows do not sum to 1",
+  );
+  const norms = crossData();
+  expect(headsName({ ...norms, record: { ...norms.record, weighting: "norms" } })).toBe(
+    "share of norms, head 1",
+  );
   expect(headsName(crossData())).toBe("head 1");
 });
 
 it("shadeCode keeps masked and missing apart from every weight", () => {
   const linear = (value: number) => value;
+  expect(shadeCode(HIDDEN, linear)).toBe(HIDDEN_CODE);
   expect(shadeCode(0, linear)).toBe(0);
   expect(shadeCode(1, linear)).toBe(STEPS);
   expect(shadeCode(MASKED, linear)).toBe(MASKED_CODE);

@@ -1,12 +1,20 @@
 // What the inspector and the bars say.
 import { describe, expect, it } from "vitest";
 import { createPattern } from "../../src/core/pattern";
-import type { ExactRow, Focus, LayerData } from "../../src/core/types";
+import { present } from "../../src/core/shown";
+import type { ExactRow, Focus, HeadMetrics, LayerData } from "../../src/core/types";
 import { createOpen, createSite, createTokens } from "../../src/entries/gallery/record";
 import { formatThreshold, nearestThreshold, THRESHOLDS } from "../../src/ui/controls";
 import { describeExactness, formatError } from "../../src/ui/footer";
 import { describeModel, describeSize, shortName } from "../../src/ui/header";
-import { createReading, ordinal, speak, strongestLinks } from "../../src/ui/reading";
+import {
+  createReading,
+  measuresOf,
+  ordinal,
+  speak,
+  strongestLinks,
+  writeReading,
+} from "../../src/ui/reading";
 import { MASKED, type SiteInfo } from "../../src/wire/schema.gen";
 
 const WORDS = ["<s>", " the", " cat", " saw", " the"];
@@ -118,6 +126,99 @@ describe("createReading", () => {
     const data = { ...base, site: { ...base.site, key_stream: "encoder" as const } };
     expect(read(data, { query: 1, key: null }).where).toBe("decoder token 1");
     expect(read(data, { query: 1, key: 3 }).where).toBe("decoder token 1 → encoder token 3");
+  });
+});
+
+describe("filters, heads together, and what a head does", () => {
+  const ALL = { pair: "all", special: true, top: 0, heads: null } as const;
+  const hidden = () => present(layer(ROWS), { ...ALL, special: false }, "each");
+
+  it("lists what is shown, and tells the mass of what is hidden", () => {
+    const [head] = read(hidden(), { query: 4, key: null }).heads;
+    expect(head?.bars.map(({ label }) => label)).toEqual(["the", "cat", "saw"]);
+    expect(head?.hidden).toMatchObject({ label: "hidden", text: ".050" });
+    expect(read(layer(ROWS), { query: 4, key: null }).heads[0]?.hidden).toBeNull();
+  });
+
+  it("gives the weight and the rank of a hidden cell in the whole row, and says that it is hidden", () => {
+    const reading = read(hidden(), { query: 2, key: 0 });
+    expect(reading.heads[0]?.cell).toBe(".250 · 2nd of 3 · hidden by a filter");
+    const blind = read(hidden(), { query: 0, key: null });
+    expect(blind.heads[0]?.remark).toBe("all keys in reach are hidden by a filter");
+  });
+
+  it("lists who else looks at the key of a cell, as sure as the pattern is", () => {
+    const cell = read(layer(ROWS, {}, 0.004), { query: 4, key: 2 }).heads[0];
+    expect(cell?.column).toMatchObject({ title: "“cat” is looked at most from", surety: "8-bit" });
+    expect(cell?.column?.bars.map(({ index, current }) => [index, current])).toEqual([
+      [2, false],
+      [3, false],
+      [4, true],
+    ]);
+    expect(read(layer(ROWS), { query: 4, key: null }).heads[0]?.column).toBeNull();
+  });
+
+  it("names a mean, without scores", () => {
+    const data = layer(ROWS);
+    const [one] = data.patterns;
+    if (one === undefined) throw new Error("the sample has a head");
+    const both = present({ ...data, patterns: [one, { ...one, head: 7 }] }, ALL, "mean");
+    const [head] = read(both, { query: 4, key: 1 }).heads;
+    expect(head?.title).toBe("Layer 0, mean of heads 1 and 7 looks at");
+    expect(head?.cell).toBe(".600 · 1st of 5");
+  });
+
+  it("says in what a head exceeds evenly spread weights, of this record only", () => {
+    const info = { formula: "", eligible: "", source: "", sinks: "", unit: "", counted: "", own: false };
+    const values = [
+      { value: 0.91, baseline: 0.07, count: 9 },
+      { value: 0.4, baseline: 0.38, count: 9 },
+      { value: 3, baseline: 1, count: 9 },
+    ];
+    const metrics: HeadMetrics = {
+      record: "r",
+      site: "decoder",
+      layers: [0],
+      heads: [2],
+      metrics: [
+        { ...info, name: "induction", title: "Induction", low: 0, high: 1 },
+        { ...info, name: "first", title: "First token", low: 0, high: 1 },
+        { ...info, name: "distance", title: "Mean distance", low: 0, high: null },
+      ],
+      queries: 5,
+      sampled: 5,
+      of: (metric) => values[metric] as (typeof values)[number],
+    };
+    expect(measuresOf(layer(ROWS), 1, metrics)).toEqual(["Induction .91 (even spread .07)"]);
+    expect(measuresOf(layer(ROWS), 1, { ...metrics, sampled: 3 })).toContain("over 3 of 5 queries");
+    expect(measuresOf(layer(ROWS), 1, { ...metrics, record: "other" })).toEqual([]);
+    expect(measuresOf(layer(ROWS), 1, null)).toEqual([]);
+  });
+
+  it("is copied as plain text, all that is shown", () => {
+    const data = hidden();
+    const predictions = [{ label: "ran", prob: 0.25 }];
+    const focus = { query: 4, key: 2 };
+    const text = writeReading(createReading({ data, focus, held: true, exact: [], predictions }));
+    expect(text.split("\n")).toEqual([
+      "the → cat, token 4 → token 2 · held",
+      "",
+      "Layer 0, head 1 looks at (exact)",
+      "  .250 · 2nd of 5",
+      "  the (1)\t.600",
+      "  cat\t.250",
+      "  saw\t.100",
+      "  hidden\t.050",
+      "“cat” is looked at most from (exact)",
+      "  cat\t.500",
+      "  saw\t.300",
+      "  the (4)\t.250",
+      "",
+      "The model expects next",
+      "  ran\t.25",
+      "",
+    ]);
+    expect(writeReading(read(data, { query: null, key: null }))).toBe("");
   });
 });
 

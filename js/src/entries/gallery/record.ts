@@ -163,6 +163,12 @@ function joined(parts: readonly Float32Array[]): Float32Array {
   return all;
 }
 
+/** What a query gives to keys. */
+function massOf({ weights, keys }: Matrix, query: number): number {
+  const row = weights.subarray(query * keys, (query + 1) * keys);
+  return row.reduce((sum, weight) => (weight === MASKED ? sum : sum + weight), 0);
+}
+
 function answerLayer(spec: RecordSpec, args: LayerArgs, info: SiteInfo): Reply<"layer"> {
   const count = info.layers.find((layer) => layer.layer === args.layer)?.heads ?? 0;
   const buffers = new Buffers();
@@ -171,6 +177,11 @@ function answerLayer(spec: RecordSpec, args: LayerArgs, info: SiteInfo): Reply<"
   const shape = [chosen.length, first.queries, first.keys];
   const weights = joined(chosen.map((matrix) => matrix.weights));
   const patterns = buffers.add(spec.companded ? Uint8Array.from(weights, compand) : weights, shape);
+  const hasSinks = info.layers.find((layer) => layer.layer === args.layer)?.sinks === true;
+  const sunk = chosen.flatMap((matrix) =>
+    Array.from({ length: matrix.queries }, (_, at) => 1 - massOf(matrix, at)),
+  );
+  const sinks = hasSinks ? buffers.add(Float32Array.from(sunk), shape.slice(0, 2)) : null;
   const block = Math.ceil(Math.max(first.queries, first.keys) / THUMBNAIL);
   let thumbnails: ArraySpec | null = null;
   if (args.thumbnails) {
@@ -183,7 +194,8 @@ function answerLayer(spec: RecordSpec, args: LayerArgs, info: SiteInfo): Reply<"
   }
   const error = spec.companded ? 1 - ((U8_LEVELS - 0.5) / U8_LEVELS) ** 2 : 0;
   const { site, layer, heads } = args;
-  return { meta: { site, layer, heads, patterns, thumbnails, error, pooled: block }, buffers: buffers.views };
+  const meta = { site, layer, heads, patterns, sinks, thumbnails, error, pooled: block };
+  return { meta, buffers: buffers.views };
 }
 
 function answerModel(spec: RecordSpec, args: ModelArgs, info: SiteInfo): Reply<"model"> {

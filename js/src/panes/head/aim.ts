@@ -1,8 +1,10 @@
 // What the head pane is about, worked out from the focus: rows, columns, numbers, words. No DOM, no canvas.
+import { describeCombined } from "../../core/shown";
 import type { ExactRow, Focus, LayerData } from "../../core/types";
 import { formatCount, formatLimit, formatShare, formatWeight } from "../../math/format";
 import { hiddenBelow, type LineSet, linesFromQuery, linesToKey, type Range } from "../../math/lines";
-import { isMasked, readColumn, topIndices } from "../../math/weights";
+import { isHidden, isMasked, isOutOfReach, readColumn, topIndices } from "../../math/weights";
+import { MASKED } from "../../wire/schema.gen";
 import { type RowReading, readingOf } from "../kit/readings";
 
 export type Side = "query" | "key";
@@ -60,14 +62,16 @@ export function across(aim: Aim): Side | null {
 
 function strongest(rows: readonly Float32Array[]): Strongest {
   const length = rows[0]?.length ?? 0;
-  const weights = new Float32Array(length).fill(-1);
+  const weights = new Float32Array(length).fill(MASKED);
   const slot = new Uint8Array(length);
   const nan = new Uint8Array(length);
   rows.forEach((row, s) => {
     for (let i = 0; i < length; i++) {
       const weight = row[i] as number;
       if (Number.isNaN(weight)) nan[i] = 1;
-      else if (weight > (weights[i] as number)) {
+      else if (isMasked(weight)) {
+        if (isHidden(weight) && isMasked(weights[i] as number)) weights[i] = weight;
+      } else if (weight > (weights[i] as number)) {
         weights[i] = weight;
         slot[i] = s;
       }
@@ -93,7 +97,7 @@ function withSink(weights: Float32Array, sink: number): Float32Array {
 }
 
 export interface TokenReading {
-  readonly tone: "plain" | "strong" | "masked";
+  readonly tone: "plain" | "strong" | "masked" | "hidden";
   /** The weight, written out; empty for tokens of little weight. */
   readonly number: string;
   /** The head that the number belongs to. */
@@ -105,6 +109,7 @@ export function readToken(aim: Aim, index: number): TokenReading {
   const weight = aim.best.weights[index];
   if (weight === undefined) return { tone: "plain", number: "", slot: null };
   if (aim.best.nan[index]) return { tone: "plain", number: "NaN", slot: null };
+  if (isHidden(weight)) return { tone: "hidden", number: "", slot: null };
   if (isMasked(weight)) return { tone: "masked", number: "", slot: null };
   const tone = weight > STRONG ? "strong" : "plain";
   if (!aim.numbered.has(index)) return { tone, number: "", slot: null };
@@ -144,30 +149,29 @@ export interface Drawn {
 
 /** What is left out and how sure the numbers are, in one line. */
 export function noteOf(data: LayerData, aim: Aim, drawn: Drawn): string {
-  const parts = [hiddenNote(aim, drawn), cutNote(drawn.focused ?? drawn.all)];
+  const kind = data.record.weighting === "norms" ? "norms" : "weight";
+  const parts = [describeCombined(data), hiddenNote(aim, drawn, kind), cutNote(drawn.focused ?? drawn.all)];
   const error = Math.max(0, ...aim.errors);
   if (error > 0) parts.push(`≈ within ${formatWeight(error)}`);
-  if (data.info.causal || hasMasked(aim)) parts.push("/// out of reach");
+  const all = [...aim.rows.map((row) => row.weights), ...aim.columns];
+  if (data.info.causal || all.some((row) => row.some(isOutOfReach))) parts.push("/// out of reach");
+  if (all.some((row) => row.some(isHidden))) parts.push("⁘ hidden by a filter");
   return parts.filter((part) => part !== "").join(" · ");
 }
 
-function hiddenNote(aim: Aim, { threshold, hiddenShare }: Drawn): string {
+function hiddenNote(aim: Aim, { threshold, hiddenShare }: Drawn, kind: string): string {
   const limit = formatLimit(threshold);
   if (across(aim) === null) {
-    return hiddenShare > 0 ? `lines below ${limit} hidden, ${formatShare(hiddenShare)} of the weight` : "";
+    return hiddenShare > 0 ? `lines below ${limit} hidden, ${formatShare(hiddenShare)} of the ${kind}` : "";
   }
   const shown = aim.query === null ? aim.columns : aim.rows.map((row) => row.weights);
   const { count, mass } = hiddenBelow(shown, threshold);
   if (count === 0) return "";
   const lines = `${count === 1 ? "1 line" : `${formatCount(count)} lines`} below ${limit} hidden`;
   // What queries give to one key is no whole of which there could be a share.
-  return aim.query === null ? lines : `${lines}, ${formatShare(mass)} of the weight`;
+  return aim.query === null ? lines : `${lines}, ${formatShare(mass)} of the ${kind}`;
 }
 
 function cutNote({ count, found }: LineSet): string {
   return found > count ? `the strongest ${formatCount(count)} of ${formatCount(found)} lines` : "";
-}
-
-function hasMasked(aim: Aim): boolean {
-  return [...aim.rows.map((row) => row.weights), ...aim.columns].some((row) => row.some(isMasked));
 }

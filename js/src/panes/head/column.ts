@@ -3,7 +3,7 @@ import { COLUMN_PAD, columnHeight, rowsInSight, scrollTo } from "../../math/colu
 import type { Range } from "../../math/lines";
 import type { Tokens } from "../../wire/schema.gen";
 import { element, setAttribute, setText } from "../kit/dom";
-import { labelOf, tokenTitle } from "../kit/tokens";
+import { labelOf, segmentCaption, tokenTitle } from "../kit/tokens";
 import type { Side } from "./aim";
 
 export interface ColumnHandlers {
@@ -29,7 +29,7 @@ export interface ColumnPlace {
 export interface RowLook {
   /** "focus": the token that the view is about; "echo": the same token in the other column. */
   readonly box: "focus" | "echo" | null;
-  readonly tone: "plain" | "strong" | "masked";
+  readonly tone: "plain" | "strong" | "masked" | "hidden";
   readonly number: string;
   /** Colour of the head that the number belongs to, where there are several. */
   readonly swatch: string | null;
@@ -49,6 +49,7 @@ export class TokenColumn {
   readonly #list: HTMLElement;
   readonly #rows = new Map<number, Row>();
   #tokens: Tokens | null = null;
+  #segments: readonly number[] | null = null;
   #place: ColumnPlace | null = null;
   #look: (index: number) => RowLook = () => PLAIN;
   /** The one row that Tab reaches. */
@@ -102,7 +103,8 @@ export class TokenColumn {
     return rowsInSight(this.scroll, this.#place.height, this.#place.row, this.count);
   }
 
-  layout(tokens: Tokens, place: ColumnPlace): void {
+  layout(tokens: Tokens, place: ColumnPlace, segments: readonly number[] | null = null): void {
+    this.#segments = segments;
     if (tokens !== this.#tokens) {
       for (const row of this.#rows.values()) row.item.remove();
       this.#rows.clear();
@@ -167,7 +169,8 @@ export class TokenColumn {
     setAttribute(row.button, "data-tone", look.tone);
     setAttribute(row.button, "aria-pressed", look.pressed ? "true" : "false");
     setText(row.number, look.number);
-    const weight = look.number === "" ? "" : `, weight ${look.number}`;
+    const hidden = look.tone === "hidden" ? ", hidden by a filter" : "";
+    const weight = look.number === "" ? hidden : `, weight ${look.number}`;
     setAttribute(row.button, "aria-label", `${this.#side} ${index}: ${labelOf(tokens, index)}${weight}`);
     row.number.style.setProperty("--swatch", look.swatch ?? "transparent");
     setAttribute(row.number, "data-swatch", look.swatch === null ? null : "");
@@ -195,11 +198,24 @@ export class TokenColumn {
     const item = element(
       "div",
       "ap-row",
-      { role: "listitem", "aria-posinset": index + 1, "aria-setsize": this.count },
+      {
+        role: "listitem",
+        "aria-posinset": index + 1,
+        "aria-setsize": this.count,
+        ...this.#segmentOf(index),
+      },
       button,
     );
     item.style.top = `${COLUMN_PAD + index * place.row}px`;
     return { item, button, index: position, label, number };
+  }
+
+  /** Which text of a pair a token belongs to. */
+  #segmentOf(index: number): Record<string, string> {
+    const segments = this.#segments;
+    if (segments === null) return {};
+    const caption = segmentCaption(segments, index) ?? "";
+    return { "data-segment": String(segments[index]), "data-caption": caption };
   }
 
   /** Keeps the order of the DOM that of the tokens, for readers that walk it. */

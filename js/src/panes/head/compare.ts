@@ -1,5 +1,6 @@
 // Head views side by side: one small head view per pinned head, linked by what hovers, what is held and how far they scroll.
 import { computed, type Signal, signal, untracked } from "@preact/signals-core";
+import { COMBINED, nameOf } from "../../core/shown";
 import type { Compared, CreatePane, Explorer, LayerData, Pane } from "../../core/types";
 import { css } from "../../math/colour";
 import { COLUMN_PAD, ROW_MIN, SINK_RULE } from "../../math/columns";
@@ -142,16 +143,18 @@ function createPanel(item: Compared, explorer: Explorer, grid: HTMLElement): Pan
   return { root, data, pane };
 }
 
-function title(root: HTMLElement, { layer, heads, pinned }: Compared, explorer: Explorer): void {
+function title(root: HTMLElement, { layer, heads, data, pinned }: Compared, explorer: Explorer): void {
   const { palette, headNote } = explorer;
-  const words = heads.length === 1 ? `head ${heads[0]}` : `heads ${heads.join(", ")}`;
+  const shown = data?.patterns.map(({ head }) => head) ?? heads;
+  const each = heads.length === 1 ? `head ${heads[0]}` : `heads ${heads.join(", ")}`;
+  const words = data !== null && shown[0] === COMBINED ? nameOf(data, COMBINED) : each;
   const name = `Layer ${layer} · ${words}`;
   const known = heads.length === 1 ? headNote(layer, heads[0] as number) : null;
   const about = [
     known === null ? "" : `${known.title} ${decimal(known.score, 2)}`,
     pinned ? "" : "not pinned",
   ];
-  const swatches = heads.slice(0, 8).map((head) => {
+  const swatches = shown.slice(0, 8).map((head) => {
     const swatch = element("span", "ap-swatch");
     swatch.style.background = css(palette.peek().head(head));
     return swatch;

@@ -1,4 +1,5 @@
 // The head pane: queries on the left, keys on the right, one line per weight in the colour of its head.
+import { unitOf } from "../../core/shown";
 import type { CreatePane, Explorer, Focus, LayerData } from "../../core/types";
 import type { LinesView } from "../../draw/lines";
 import { prepare } from "../../draw/surface";
@@ -12,7 +13,7 @@ import { follow } from "../../ui/dom";
 import type { Tokens } from "../../wire/schema.gen";
 import { element, onFrame, onResize, setText } from "../kit/dom";
 import { isSelf } from "../kit/readings";
-import { labelOf } from "../kit/tokens";
+import { labelOf, segmentsOf } from "../kit/tokens";
 import {
   type Aim,
   across,
@@ -38,6 +39,7 @@ const MOST_FOCUS_LINES = 4_000;
 const LABEL_UNITS = 18;
 /** Pixels between the pointer and a line that it stands for. */
 const LINE_SLACK = 3;
+const OFF: TokenReading = { tone: "hidden", number: "", slot: null };
 const QUIET: TokenReading = { tone: "plain", number: "", slot: null };
 
 export const createHeadPane: CreatePane = (host, explorer) => {
@@ -185,25 +187,34 @@ class HeadPane {
     });
     this.#columns = columns;
     const heldSeen = this.#heldInSight();
+    const segments = segmentsOf(data);
     const top = this.#keyTop(data, columns);
-    this.#queries.layout(tokens[0], {
-      left: 0,
-      top: 0,
-      width: columns.queryBlocks - 4,
-      height,
-      row: columns.row,
-      indexWidth: columns.indexWidth,
-      numberWidth: columns.queryNumberWidth,
-    });
-    this.#keys.layout(tokens[1], {
-      left: columns.keyLeft - 4,
-      top,
-      width: width - columns.keyLeft + 4,
-      height: height - top,
-      row: columns.row,
-      indexWidth: columns.keyIndexWidth,
-      numberWidth: columns.numberWidth,
-    });
+    this.#queries.layout(
+      tokens[0],
+      {
+        left: 0,
+        top: 0,
+        width: columns.queryBlocks - 4,
+        height,
+        row: columns.row,
+        indexWidth: columns.indexWidth,
+        numberWidth: columns.queryNumberWidth,
+      },
+      segments?.queries,
+    );
+    this.#keys.layout(
+      tokens[1],
+      {
+        left: columns.keyLeft - 4,
+        top,
+        width: width - columns.keyLeft + 4,
+        height: height - top,
+        row: columns.row,
+        indexWidth: columns.keyIndexWidth,
+        numberWidth: columns.numberWidth,
+      },
+      segments?.keys,
+    );
     if (fresh) {
       this.#queries.scrollToStart();
       this.#keys.scrollToStart();
@@ -215,8 +226,9 @@ class HeadPane {
     this.#queryCaption.style.minWidth = `${columns.queryBlocks - 8}px`;
     this.#keyCaption.style.minWidth = `${width - columns.keyBlocks}px`;
     const short = width < 360;
-    setText(this.#queryCaption, short ? "query" : "query: this token looks …");
-    setText(this.#keyCaption, short ? "key" : "… at this token: key");
+    const noun = unitOf(data.record);
+    setText(this.#queryCaption, short ? "query" : `query: this ${noun} looks …`);
+    setText(this.#keyCaption, short ? "key" : `… at this ${noun}: key`);
     const lines = columns.lineRight - columns.lineLeft - 8;
     this.#hints.place(
       side(columns, "query", this.#queries.height, 0, lines),
@@ -333,9 +345,11 @@ class HeadPane {
     const { query, key, locked } = this.#explorer.selection.peek();
     const other = across(aim);
     const echoes = isSelf(data);
+    const rule = data.shown?.rule;
     const look = (side: Side, focus: number | null, twin: number | null, held: number | null) => {
       return (index: number): RowLook => {
-        const { tone, number, slot } = side === other ? readToken(aim, index) : QUIET;
+        const isOff = (side === "query" ? rule?.queryOff : rule?.keyOff)?.[index] === true;
+        const { tone, number, slot } = side === other ? readToken(aim, index) : isOff ? OFF : QUIET;
         const colour = slot === null || heads.length < 2 ? null : css(theme.head(heads[slot] as number));
         const echo = echoes && focus === null && index === twin ? "echo" : null;
         const pressed = locked && held === index;

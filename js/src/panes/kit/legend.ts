@@ -1,6 +1,6 @@
 // A legend: what the colours of a pane stand for, with the values at both ends.
 import type { Palette } from "../../core/types";
-import { drawHatchArea } from "../../draw/hatch";
+import { drawDots, drawHatchArea } from "../../draw/hatch";
 import { nanColour } from "../../draw/heatmap";
 import { drawRamp } from "../../draw/ramp";
 import { prepare } from "../../draw/surface";
@@ -18,6 +18,7 @@ export interface LegendLook {
   readonly scale: Scale;
   readonly colour: (position: number) => Rgb;
   readonly masked: boolean;
+  readonly hidden?: boolean;
   readonly nan: boolean;
   readonly note: string;
   /** Labelled places; those of weights on the scale if not given. */
@@ -31,6 +32,8 @@ export class Legend {
   readonly #ticks = element("span", "ap-legend-ticks");
   readonly #hatch = element("canvas", "ap-legend-swatch", { "aria-hidden": true });
   readonly #masked: HTMLElement;
+  readonly #dots = element("canvas", "ap-legend-swatch", { "aria-hidden": true });
+  readonly #hidden: HTMLElement;
   readonly #nanSwatch = element("span", "ap-legend-swatch");
   readonly #nan: HTMLElement;
   readonly #note = element("span", "ap-legend-note");
@@ -38,8 +41,19 @@ export class Legend {
   constructor() {
     const bar = element("span", "ap-legend-bar", {}, this.#strip, this.#ticks);
     this.#masked = element("span", "ap-legend-item", {}, this.#hatch, "out of reach");
+    this.#hidden = element("span", "ap-legend-item", {}, this.#dots, "hidden by a filter");
     this.#nan = element("span", "ap-legend-item", {}, this.#nanSwatch, "not a number");
-    this.root = element("div", "ap-legend", {}, this.#title, bar, this.#masked, this.#nan, this.#note);
+    this.root = element(
+      "div",
+      "ap-legend",
+      {},
+      this.#title,
+      bar,
+      this.#masked,
+      this.#hidden,
+      this.#nan,
+      this.#note,
+    );
     this.#strip.style.width = `${WIDTH}px`;
     this.#strip.style.height = `${HEIGHT}px`;
     this.#ticks.style.width = `${WIDTH}px`;
@@ -64,6 +78,9 @@ export class Legend {
     this.#masked.hidden = !look.masked;
     const hatch = prepare(this.#hatch, 16, 11, ratio);
     if (hatch !== null) drawHatchArea(hatch, null, { x: 0, y: 0, width: 16, height: 11 }, theme);
+    this.#hidden.hidden = look.hidden !== true;
+    const dots = prepare(this.#dots, 16, 11, ratio);
+    if (dots !== null) drawDots(dots, null, { x: 0, y: 0, width: 16, height: 11 }, theme);
     this.#nan.hidden = !look.nan;
     this.#nanSwatch.style.background = css(nanColour(theme));
     setText(this.#note, look.note);

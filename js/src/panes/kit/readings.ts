@@ -1,6 +1,6 @@
 // What is known of a row right now: exact where the kernel has answered, else what is on screen.
 import type { ExactRow, LayerData, Pattern } from "../../core/types";
-import { readRow, rowMass } from "../../math/weights";
+import { readRow, sinkOf } from "../../math/weights";
 
 export interface RowReading {
   readonly weights: Float32Array;
@@ -29,7 +29,7 @@ export function readingOf(
     return { weights: row.weights, error: row.error ?? 0, sink: data.info.sinks ? row.sink : null };
   }
   const weights = readRow(pattern, query);
-  const sink = data.info.sinks ? Math.min(1, Math.max(0, 1 - rowMass(weights))) : null;
+  const sink = data.info.sinks ? sinkOf(pattern, query) : null;
   return { weights, error: pattern.error, sink };
 }
 

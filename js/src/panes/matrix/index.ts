@@ -1,5 +1,8 @@
 // The matrix pane: queries x keys heat maps of the chosen heads, with zoom and pan down to the cell.
+import { COMBINED, describeCombined, measureOf, nameOf, titleOf } from "../../core/shown";
 import type { CreatePane, Explorer, Focus, LayerData, Pattern } from "../../core/types";
+import { SEGMENT_ROOM } from "../../draw/segments";
+import { SINK_GAP, SINK_WIDTH } from "../../draw/sink";
 import { formatWeight } from "../../math/format";
 import { isolate, widestLabel } from "../../math/labels";
 import { packPanels } from "../../math/panels";
@@ -15,13 +18,14 @@ import {
   zoomAt,
   zoomMax,
 } from "../../math/viewport";
-import { isMasked } from "../../math/weights";
+import { isHidden, isOutOfReach } from "../../math/weights";
 import { follow } from "../../ui/dom";
+import type { Tokens } from "../../wire/schema.gen";
 import { element, onFrame, onResize, setText } from "../kit/dom";
 import { Legend } from "../kit/legend";
 import { readingOf } from "../kit/readings";
-import { labelOf } from "../kit/tokens";
-import { MatrixPanel, type PanelPlace } from "./panel";
+import { labelOf, segmentsOf } from "../kit/tokens";
+import { MatrixPanel, type PanelCell, type PanelPlace } from "./panel";
 
 const MOST_PANELS = 4;
 const TITLE = 22;
@@ -123,9 +127,9 @@ class MatrixPane {
     while (this.#panels.length < shown.length) this.#addPanel();
     const [first] = shown;
     if (first === undefined) return;
-    const { columns, width, frame, left, top } = this.#fit(data, first, shown.length);
+    const { columns, width, frame, left, top, sink } = this.#fit(data, first, shown.length);
     this.#place = {
-      width: Math.ceil(Math.min(width, frame.width + left + 4)),
+      width: Math.ceil(Math.min(width, frame.width + left + sink + 4)),
       height: Math.ceil(frame.height + top + 4),
       left,
       top,
@@ -137,7 +141,7 @@ class MatrixPane {
     this.#viewport = clampView(this.#viewport, frame);
     const place = this.#place;
     shown.forEach((pattern, index) => {
-      this.#panels[index]?.show(pattern, place, theme);
+      this.#panels[index]?.show(pattern, titleOf(data, pattern.head), place, theme);
     });
   }
 
@@ -147,16 +151,20 @@ class MatrixPane {
    */
   #fit(data: LayerData, first: Pattern, count: number) {
     const characters = (labels: readonly string[]) => widestLabel(labels, 10) * 6.7 + 16;
-    const left = Math.round(Math.max(36, characters(data.queryTokens.label)));
-    const top = Math.round(Math.max(24, characters(data.keyTokens.label)));
-    const words = this.#pack(first, count, left, top);
+    const extra = segmentsOf(data) === null ? 0 : SEGMENT_ROOM;
+    const sink = data.info.sinks ? SINK_GAP + SINK_WIDTH : 0;
+    const left = Math.round(Math.max(36, characters(data.queryTokens.label))) + extra;
+    const top = Math.round(Math.max(sink > 0 ? 40 : 24, characters(data.keyTokens.label))) + extra;
+    const words = this.#pack(first, count, left, top, sink);
     const cell = Math.min(words.frame.cellWidth, words.frame.cellHeight) * this.#viewport.zoom;
-    return cell >= TOKEN_CELL ? words : this.#pack(first, count, Math.min(left, 52), 24);
+    return cell >= TOKEN_CELL
+      ? words
+      : this.#pack(first, count, Math.min(left, 52 + extra), (sink > 0 ? 40 : 24) + extra, sink);
   }
 
-  #pack(first: Pattern, count: number, left: number, top: number) {
+  #pack(first: Pattern, count: number, left: number, top: number, sink: number) {
     const { clientWidth, clientHeight } = this.#grid;
-    const margin = { x: left + 4, y: top + TITLE + 4 };
+    const margin = { x: left + 4 + sink, y: top + TITLE + 4 };
     const grid = packPanels(count, clientWidth, clientHeight, margin, GAP, first.keys / first.queries);
     const frame = fitMatrix(
       first.queries,
@@ -164,7 +172,7 @@ class MatrixPane {
       Math.max(40, grid.width - margin.x),
       Math.max(40, grid.height - margin.y),
     );
-    return { columns: grid.columns, width: grid.width, frame, left, top };
+    return { columns: grid.columns, width: grid.width, frame, left, top, sink };
   }
 
   #addPanel(): void {
@@ -212,13 +220,13 @@ class MatrixPane {
     );
   }
 
-  #hover(cell: { query: number; key: number } | null): void {
+  #hover(cell: PanelCell | null): void {
     const now = this.#explorer.hover.peek();
     if (cell === null ? now === null : now?.query === cell.query && now.key === cell.key) return;
     this.#explorer.hover.value = cell;
   }
 
-  #hold(cell: { query: number; key: number }): void {
+  #hold(cell: PanelCell): void {
     const { query, key, locked } = this.#explorer.selection.peek();
     const same = locked && query === cell.query && key === cell.key;
     this.#explorer.hold(same ? null : cell);
@@ -279,15 +287,15 @@ class MatrixPane {
       const pattern = data.patterns[index];
       if (pattern === undefined) return;
       const size = `${pattern.queries} queries by ${pattern.keys} keys`;
-      panel.describe(`Head ${pattern.head}, ${size}${cellText(data, focus, weights[index])}`);
+      panel.describe(`${titleOf(data, pattern.head)}, ${size}${cellText(data, focus, weights[index])}`);
     });
+    const quoted = (tokens: Tokens, at: number) => `“${isolate(labelOf(tokens, at))}”`;
+    const key = focus.key === null ? "" : ` → ${quoted(data.keyTokens, focus.key)}`;
     const cell =
-      focus.query === null || focus.key === null
-        ? null
-        : `“${isolate(labelOf(data.queryTokens, focus.query))}” → “${isolate(labelOf(data.keyTokens, focus.key))}”`;
+      focus.query === null || weights.length === 0 ? null : `${quoted(data.queryTokens, focus.query)}${key}`;
     const numbers = weights
       .slice(0, MOST_PANELS)
-      .map((text, i) => `head ${data.patterns[i]?.head ?? ""} ${text}`);
+      .map((text, i) => `${nameOf(data, data.patterns[i]?.head ?? COMBINED)} ${text}`);
     const more = data.patterns.length > MOST_PANELS;
     const heads = more ? `showing ${MOST_PANELS} of ${data.patterns.length} chosen heads · ` : "";
     setText(
@@ -300,14 +308,17 @@ class MatrixPane {
     this.#readout.title = cell === null ? "" : (this.#readout.textContent ?? "");
   }
 
-  /** The weight of the cell in focus in each chosen head, written out; empty without a cell. */
+  /** The weight of the cell in focus in each chosen head, and what goes to the sink, written out; empty without a focus. */
   #weights(data: LayerData, { query, key }: Focus): string[] {
-    if (query === null || key === null) return [];
+    if (query === null || (key === null && !data.info.sinks)) return [];
     const exact = this.#explorer.exact.peek();
     return data.patterns.slice(0, MOST_PANELS).map((pattern) => {
-      const { weights, error } = readingOf(data, pattern, query, exact);
+      const { weights, error, sink } = readingOf(data, pattern, query, exact);
+      if (key === null) return sink === null ? "" : `sink ${formatWeight(sink, error)}`;
       const weight = weights[key] ?? Number.NaN;
-      return isMasked(weight) ? "out of reach" : formatWeight(weight, error);
+      if (isOutOfReach(weight)) return "out of reach";
+      const hidden = isHidden(weight) ? "hidden by a filter" : formatWeight(weight, error);
+      return sink === null ? hidden : `${hidden}, sink ${formatWeight(sink, error)}`;
     });
   }
 
@@ -322,10 +333,11 @@ class MatrixPane {
     if (error > 0) notes.push(`colours within ${formatWeight(error)}`);
     this.#legend.update(
       {
-        title: "weight",
+        title: [measureOf(data.record), describeCombined(data)].filter(Boolean).join(", "),
         scale,
         colour: (position) => theme.ramp(position),
         masked: pooled.some((one) => one.masked),
+        hidden: pooled.some((one) => one.hidden),
         nan: pooled.some((one) => one.nan),
         note: notes.join(" · "),
       },
@@ -354,7 +366,8 @@ function inside(focus: Focus, data: LayerData): Focus {
 }
 
 function cellText(data: LayerData, { query, key }: Focus, weight: string | undefined): string {
-  if (query === null || key === null || weight === undefined) return "";
+  if (query === null || weight === undefined) return "";
   const from = `query ${query} ${labelOf(data.queryTokens, query)}`;
+  if (key === null) return `. ${from}: ${weight}`;
   return `. ${from}, key ${key} ${labelOf(data.keyTokens, key)}: ${weight}`;
 }

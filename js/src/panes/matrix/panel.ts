@@ -3,12 +3,16 @@ import type { LayerData, Palette, Pattern } from "../../core/types";
 import { type AxesData, drawAxes, drawAxisFocus } from "../../draw/axes";
 import { drawCrosshair } from "../../draw/crosshair";
 import { drawHeat, paintCells } from "../../draw/heatmap";
+import { drawSegments } from "../../draw/segments";
+import { drawSink, SINK_GAP, SINK_WIDTH } from "../../draw/sink";
 import { prepare } from "../../draw/surface";
 import { css } from "../../math/colour";
 import { type Pooled, poolBlock, poolMax } from "../../math/pool";
 import { cellAt, type Frame, type Viewport } from "../../math/viewport";
+import { sinkOf } from "../../math/weights";
 import type { Scale } from "../../wire/schema.gen";
 import { element, setAttribute, setText } from "../kit/dom";
+import { segmentsOf } from "../kit/tokens";
 
 export interface PanelPlace {
   readonly width: number;
@@ -18,9 +22,15 @@ export interface PanelPlace {
   readonly frame: Frame;
 }
 
+/** A cell, or what a query gives to its sink (no key). */
+export interface PanelCell {
+  readonly query: number;
+  readonly key: number | null;
+}
+
 export interface PanelHandlers {
-  hover(cell: { query: number; key: number } | null): void;
-  hold(cell: { query: number; key: number }): void;
+  hover(cell: PanelCell | null): void;
+  hold(cell: PanelCell): void;
   pan(dx: number, dy: number): void;
   zoom(factor: number, x: number, y: number): void;
   key(event: KeyboardEvent): void;
@@ -52,6 +62,7 @@ export class MatrixPanel {
   readonly #stage: HTMLElement;
   #place: PanelPlace | null = null;
   #pattern: Pattern | null = null;
+  #sinks = false;
   readonly #readings = new Map<number, Reading>();
   /** What is on screen. */
   current: Pooled | null = null;
@@ -67,7 +78,7 @@ export class MatrixPanel {
   }
 
   /** Takes a pattern and its place; what was read of the same pattern before is kept. */
-  show(pattern: Pattern, place: PanelPlace, theme: Palette): void {
+  show(pattern: Pattern, name: string, place: PanelPlace, theme: Palette): void {
     if (pattern !== this.#pattern) {
       this.#readings.clear();
       this.current = null;
@@ -77,7 +88,7 @@ export class MatrixPanel {
     this.root.style.width = `${place.width}px`;
     this.#stage.style.height = `${place.height}px`;
     this.#swatch.style.background = css(theme.head(pattern.head));
-    setText(this.#name, `Head ${pattern.head}`);
+    setText(this.#name, name);
   }
 
   /** The pattern in blocks that are no smaller than a pixel at this zoom: the nearer one looks, the finer. */
@@ -97,6 +108,7 @@ export class MatrixPanel {
     if (place === null || pattern === null) return;
     const reading = this.#readingAt(pattern, place.frame, viewport, ratio);
     this.current = reading.pooled;
+    this.#sinks = data.info.sinks;
     const image = paint(reading, scale, theme);
     const context = prepare(this.surface, place.width, place.height, ratio);
     if (context === null || image === null) return;
@@ -108,6 +120,16 @@ export class MatrixPanel {
       { frame, viewport, scale },
       theme,
     );
+    if (data.info.sinks)
+      drawSink(context, { sink: (query) => sinkOf(pattern, query) }, { frame, viewport, scale }, theme);
+    const segments = segmentsOf(data);
+    if (segments !== null) {
+      const style = getComputedStyle(this.root);
+      const colour = (name: string) => style.getPropertyValue(name) || theme.faint;
+      const colours = [colour("--seg-a"), colour("--seg-b")] as const;
+      const room = { frame, viewport, left: place.left, top: place.top };
+      drawSegments(context, { ...segments, colours }, room, theme);
+    }
     drawAxes(
       context,
       { queries: data.queryTokens.label, keys: data.keyTokens.label, query: null, key: null },
@@ -136,10 +158,14 @@ export class MatrixPanel {
     const { surface } = this;
     const handlers = this.#handlers;
     let drag: { x: number; y: number; moved: boolean } | null = null;
-    const cell = (event: MouseEvent, viewport: Viewport) => {
+    const cell = (event: MouseEvent, viewport: Viewport): PanelCell | null => {
       const place = this.#place;
       if (place === null) return null;
-      return cellAt(viewport, place.frame, event.offsetX - place.left, event.offsetY - place.top);
+      const [x, y] = [event.offsetX - place.left, event.offsetY - place.top];
+      const past = x - place.frame.width - SINK_GAP;
+      if (!this.#sinks || past < 0 || past >= SINK_WIDTH) return cellAt(viewport, place.frame, x, y);
+      const row = cellAt(viewport, place.frame, 0, y);
+      return row === null ? null : { query: row.query, key: null };
     };
     surface.addEventListener(
       "pointermove",

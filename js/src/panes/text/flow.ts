@@ -2,8 +2,8 @@
 import { cutText } from "../../math/chunks";
 import type { Tokens } from "../../wire/schema.gen";
 import { element, setAttribute } from "../kit/dom";
-import { labelOf, tokenTitle } from "../kit/tokens";
-import { MASKED_CODE, NAN_CODE, PLAIN_CODE } from "./state";
+import { labelOf, segmentCaption, tokenTitle } from "../kit/tokens";
+import { HIDDEN_CODE, MASKED_CODE, NAN_CODE, PLAIN_CODE } from "./state";
 
 export interface FlowHandlers {
   hover(index: number | null): void;
@@ -15,6 +15,12 @@ export interface Shade {
   readonly background: string;
   readonly ink: string;
 }
+
+const STATES: Readonly<Record<number, string>> = {
+  [MASKED_CODE]: "masked",
+  [NAN_CODE]: "nan",
+  [HIDDEN_CODE]: "hidden",
+};
 
 /** Pixels left free beyond a word that was brought into sight. */
 const REVEAL_MARGIN = 24;
@@ -54,7 +60,7 @@ export class TokenFlow {
     this.root.addEventListener("focusout", () => handlers.hover(null), listen);
   }
 
-  setTokens(tokens: Tokens): void {
+  setTokens(tokens: Tokens, segments: readonly number[] | null = null): void {
     if (tokens === this.#tokens) return;
     this.#tokens = tokens;
     this.#spans = tokens.text.map((_, index) => makeToken(tokens, index));
@@ -67,7 +73,13 @@ export class TokenFlow {
         if (blocks.length > 1) block.dataset.start = String(start);
         for (let index = start; index < end; index++) {
           const span = this.#spans[index];
-          if (span !== undefined) appendToken(block, span, tokens, index);
+          if (span === undefined) continue;
+          if (segments !== null) {
+            span.dataset.segment = String(segments[index]);
+            const caption = segmentCaption(segments, index);
+            if (caption !== null) block.append(element("span", "ap-segment", {}, caption));
+          }
+          appendToken(block, span, tokens, index);
         }
         return block;
       }),
@@ -94,7 +106,7 @@ export class TokenFlow {
       const shade = table[next];
       span.style.backgroundColor = shade?.background ?? "";
       span.style.color = shade?.ink ?? "";
-      setAttribute(span, "data-state", next === MASKED_CODE ? "masked" : next === NAN_CODE ? "nan" : null);
+      setAttribute(span, "data-state", STATES[next] ?? null);
     }
   }
 

@@ -1,19 +1,21 @@
 // The text pane: the prompt as running text, coloured by what the token in focus looks at, or by what looks at it.
+import { COMBINED } from "../../core/shown";
 import type { CreatePane, Explorer, LayerData, Palette } from "../../core/types";
 import { nanColour } from "../../draw/heatmap";
 import { css, inkOn, mix, parseColour, type Rgb } from "../../math/colour";
 import { formatWeight } from "../../math/format";
 import { isolate } from "../../math/labels";
 import { toScale } from "../../math/scale";
-import { isMasked } from "../../math/weights";
+import { isHidden, isOutOfReach } from "../../math/weights";
 import { follow } from "../../ui/dom";
 import type { Selection } from "../../wire/schema.gen";
 import { element, onFrame, onResize, setText } from "../kit/dom";
 import { Legend } from "../kit/legend";
 import { isSelf } from "../kit/readings";
-import { labelOf } from "../kit/tokens";
+import { labelOf, segmentsOf } from "../kit/tokens";
 import { type Shade, TokenFlow } from "./flow";
 import {
+  asText,
   headsName,
   NAN_CODE,
   PLAIN_CODE,
@@ -50,11 +52,13 @@ class TextPane {
   readonly #keyTitle = element("div", "ap-block-title", {}, "keys");
   readonly #queryFlow: TokenFlow;
   readonly #keyFlow: TokenFlow;
+  readonly #sink = element("div", "ap-sink-line", {}, element("span", "ap-sink-chip", {}, "sink"));
   readonly #legend = new Legend();
   readonly #task;
   #colours: Colours | null = null;
   /** Shading without a focus costs a pass over the patterns; it is kept while they stay. */
   #resting: { data: LayerData; shading: Shading } | null = null;
+  #made: { from: LayerData; data: LayerData } | null = null;
   #held: Selection | null = null;
   #record = "";
 
@@ -69,7 +73,13 @@ class TextPane {
     });
     this.#queryFlow = new TokenFlow("Query text", handlers("query"), signal);
     this.#keyFlow = new TokenFlow("Key text", handlers("key"), signal);
-    this.#scroller.append(this.#queryTitle, this.#queryFlow.root, this.#keyTitle, this.#keyFlow.root);
+    this.#scroller.append(
+      this.#queryTitle,
+      this.#queryFlow.root,
+      this.#keyTitle,
+      this.#keyFlow.root,
+      this.#sink,
+    );
     this.#root.append(element("div", "ap-toolbar", {}, this.#readout), this.#scroller, this.#legend.root);
     host.append(this.#root);
     this.#task = onFrame(() => this.#work(), signal);
@@ -93,19 +103,21 @@ class TextPane {
   }
 
   #work(): boolean {
-    const data = this.#explorer.data.peek();
-    if (data === null) return false;
+    const shown = this.#explorer.data.peek();
+    if (shown === null) return false;
+    const data = this.#asText(shown);
     const self = isSelf(data);
     if (data.record.record !== this.#record) {
       this.#scroller.scrollTop = 0;
       this.#held = null;
     }
     this.#record = data.record.record;
-    this.#queryFlow.setTokens(data.queryTokens);
+    const segments = segmentsOf(data);
+    this.#queryFlow.setTokens(data.queryTokens, segments?.queries ?? null);
     this.#keyTitle.hidden = self;
     this.#queryTitle.hidden = self;
     this.#keyFlow.root.hidden = self;
-    if (!self) this.#keyFlow.setTokens(data.keyTokens);
+    if (!self) this.#keyFlow.setTokens(data.keyTokens, segments?.keys ?? null);
     const shading = this.#shading(data);
     this.#paint(data, shading, self);
     this.#mark(shading, self);
@@ -113,6 +125,14 @@ class TextPane {
     this.#write(data, shading);
     this.#root.dataset.drawn = "1";
     return false;
+  }
+
+  /** What the text shows of the layer; the same object while nothing changes. */
+  #asText(shown: LayerData): LayerData {
+    if (this.#made?.from !== shown) {
+      this.#made = { from: shown, data: asText(shown, this.#explorer.filters.peek()) };
+    }
+    return this.#made.data;
   }
 
   #shading(data: LayerData): Shading {
@@ -180,6 +200,7 @@ class TextPane {
     setText(this.#readout, words === "" ? shading.title : `${shading.title}: ${words}`);
     this.#readout.title = this.#readout.textContent ?? "";
     const colours = this.#coloursFor(data);
+    this.#writeSink(shading, colours);
     const notes = [shading.note];
     if (shading.error > 0) notes.push(`colours within ${formatWeight(shading.error)}`);
     this.#legend.update(
@@ -187,7 +208,8 @@ class TextPane {
         title: headsName(data),
         scale: this.#explorer.scale.peek(),
         colour: colours.at,
-        masked: shading.values.some((value) => isMasked(value)),
+        masked: shading.values.some(isOutOfReach),
+        hidden: shading.values.some(isHidden),
         nan: shading.values.some((value) => Number.isNaN(value)),
         note: notes.filter((note) => note !== "").join(" · "),
       },
@@ -196,10 +218,23 @@ class TextPane {
     );
   }
 
+  /** What goes to no token: a chip of its own, coloured like the tokens. */
+  #writeSink({ sink, error }: Shading, { table }: Colours): void {
+    const chip = this.#sink.firstElementChild as HTMLElement;
+    this.#sink.hidden = sink === null;
+    if (sink === null) return;
+    const shade = table[shadeCode(sink, (value) => toScale(value, this.#explorer.scale.peek()))];
+    chip.style.backgroundColor = shade?.background ?? "";
+    chip.style.color = shade?.ink ?? "";
+    setText(chip, `sink ${formatWeight(sink, error)}`);
+    chip.title = "What the model gives to its learned sink, which is no token";
+  }
+
   /** One head keeps its colour; a mean over several gets the ramp, so that it is not taken for one of them. */
   #coloursFor(data: LayerData): Colours {
     const palette = this.#explorer.palette.peek();
-    const head = data.patterns.length === 1 ? (data.patterns[0]?.head ?? null) : null;
+    const own = data.patterns[0]?.head ?? COMBINED;
+    const head = own === COMBINED ? null : own;
     const colours = this.#colours;
     if (colours !== null && colours.palette === palette && colours.head === head) return colours;
     const paper = parseColour(palette.bg) ?? (palette.dark ? [0, 0, 0] : [255, 255, 255]);

@@ -1,9 +1,20 @@
 // What the text pane shows, worked out from the focus: which token it is about, and the value of every other one.
+import { describeCombined, measureOf, nameOf, present, presentRows, unitOf } from "../../core/shown";
 import type { ExactRow, Focus, LayerData } from "../../core/types";
-import { formatCount, formatList, formatWeight } from "../../math/format";
+import { formatCount, formatWeight } from "../../math/format";
 import { isolate, labelUnits } from "../../math/labels";
-import { isMasked, meanReceived, meanRows, readColumn, topIndices } from "../../math/weights";
-import type { Direction } from "../../wire/schema.gen";
+import {
+  HIDDEN,
+  isHidden,
+  isMasked,
+  isWeight,
+  meanReceived,
+  meanRows,
+  readColumn,
+  sinkOf,
+  topIndices,
+} from "../../math/weights";
+import type { Direction, Filters } from "../../wire/schema.gen";
 import { isSelf, readingOf } from "../kit/readings";
 import { labelOf } from "../kit/tokens";
 
@@ -25,6 +36,8 @@ export interface Shading {
   /** What the colours are, in words. */
   readonly title: string;
   readonly note: string;
+  /** What goes to the learned sink; null where there is none, or where the colours are what is received. */
+  readonly sink: number | null;
 }
 
 /** The token that the focus stands for. Where both streams are one, the direction says in which role it is meant. */
@@ -48,10 +61,42 @@ export function subjectOf(
   return key === null ? null : { side: "key", index: key };
 }
 
+/** Which heads the colours are of, and what is hidden of them. */
 export function headsName(data: LayerData): string {
-  const heads = data.patterns.map((pattern) => pattern.head);
-  if (heads.length === 1) return `head ${heads[0]}`;
-  return heads.length > 6 ? `mean of ${heads.length} heads` : `mean of heads ${formatList(heads)}`;
+  const [pattern] = data.patterns;
+  if (pattern === undefined) return "no heads";
+  const name = describeCombined(data) || nameOf(data, pattern.head);
+  return data.record.weighting === "norms" ? `${measureOf(data.record)}, ${name}` : name;
+}
+
+/** A text has one colour per token: heads that stand side by side elsewhere are shown by their mean. */
+export function asText(data: LayerData, filters: Filters): LayerData {
+  return data.patterns.length > 1 ? present(data.shown?.whole ?? data, filters, "mean") : data;
+}
+
+/** A token of which every cell that could be read is hidden is hidden itself, not out of reach. */
+function hideUnread(mean: Float32Array, { patterns, shown }: LayerData): void {
+  if (shown?.rule === null || shown === undefined) return;
+  const [pattern] = patterns;
+  mean.forEach((value, key) => {
+    if (!isMasked(value) || pattern === undefined) return;
+    for (let query = pattern.queries - 1; query >= 0; query--) {
+      const weight = pattern.weight(query, key);
+      if (isHidden(weight)) mean[key] = HIDDEN;
+      if (isHidden(weight) || isWeight(weight)) return;
+    }
+  });
+}
+
+/** Sink of all queries together. */
+function meanSink(data: LayerData): number | null {
+  const [pattern] = data.patterns;
+  if (!data.info.sinks || pattern === undefined) return null;
+  const sampled = Math.min(pattern.queries, 256);
+  let sum = 0;
+  for (let s = 0; s < sampled; s++)
+    sum += sinkOf(pattern, Math.floor(((s + 0.5) * pattern.queries) / sampled));
+  return sum / sampled;
 }
 
 /** Values of every token for what is in focus. */
@@ -65,17 +110,20 @@ export function shade(
   const worst = Math.max(0, ...data.patterns.map((pattern) => pattern.error));
   if (subject === null) {
     const { mean, sampled, queries } = meanReceived(data.patterns);
+    hideUnread(mean, data);
     return {
       subject,
       side: "key",
       values: mean,
       error: worst,
-      title: "mean weight that each token gets from those that can see it",
+      title: `mean ${measureOf(data.record)} that each ${unitOf(data.record)} gets from those that can see it`,
+      sink: meanSink(data),
       note: sampled < queries ? `sampled ${formatCount(sampled)} of ${formatCount(queries)} queries` : "",
     };
   }
   if (subject.side === "query") {
-    const rows = data.patterns.map((pattern) => readingOf(data, pattern, subject.index, exact));
+    const known = data.shown === undefined ? exact : presentRows(exact, data);
+    const rows = data.patterns.map((pattern) => readingOf(data, pattern, subject.index, known));
     const sinks = rows.map((row) => row.sink ?? 0);
     const sink = sinks.reduce((sum, one) => sum + one, 0) / Math.max(1, sinks.length);
     const error = Math.max(0, ...rows.map((row) => row.error));
@@ -85,7 +133,8 @@ export function shade(
       values: meanRows(rows.map((row) => row.weights)),
       error,
       title: `what “${isolate(labelOf(data.queryTokens, subject.index))}” looks at`,
-      note: data.info.sinks ? `sink ${formatWeight(sink, error)}` : "",
+      note: "",
+      sink: data.info.sinks ? sink : null,
     };
   }
   return {
@@ -95,6 +144,7 @@ export function shade(
     error: worst,
     title: `what looks at “${isolate(labelOf(data.keyTokens, subject.index))}”`,
     note: "",
+    sink: null,
   };
 }
 
@@ -121,10 +171,12 @@ export const STEPS = 48;
 export const MASKED_CODE = STEPS + 1;
 export const NAN_CODE = STEPS + 2;
 export const PLAIN_CODE = STEPS + 3;
+export const HIDDEN_CODE = STEPS + 4;
 
 /** The shade of a value: 0 to `STEPS`, or a code of its own where it is no weight. */
 export function shadeCode(value: number, position: (value: number) => number): number {
   if (Number.isNaN(value)) return NAN_CODE;
+  if (isHidden(value)) return HIDDEN_CODE;
   if (isMasked(value)) return MASKED_CODE;
   return Math.round(position(value) * STEPS);
 }
