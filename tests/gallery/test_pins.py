@@ -208,3 +208,20 @@ def test_focus_stays_when_a_panel_goes(gallery: Gallery) -> None:
     set_pins(page, *PINS[:2])
     expect(panels(page)).to_have_count(2)
     expect(page.locator(".attnwidget")).to_be_focused()
+
+
+def test_filters_hold_for_all_and_combining_for_the_chosen(gallery: Gallery) -> None:
+    page = gallery.open("pins", window=1560, width=1500, hold="7")
+    set_pins(page, *PINS[:2])
+    kept = {"pair": "all", "special": False, "top": 2, "heads": None}
+    page.evaluate("state => window.gallery[0].state.setAll(state)", {"filters": kept, "heads": [1, 3]})
+    compare(page).click()
+    expect(panels(page).last).to_have_attribute("aria-label", "Layer 2, heads 1, 3")
+    page.evaluate("window.gallery[0].state.set('combine', 'mean')")
+    expect(panels(page).last).to_have_attribute("aria-label", "Layer 2, mean of heads 1 and 3")
+    drawn(page)
+    numbers = """panels => panels.map(panel => [...panel.querySelectorAll(".ap-column-key .ap-number")]
+      .filter(item => item.textContent !== "").length)"""
+    assert panels(page).evaluate_all(numbers) == [2, 2, 2]
+    for number in range(3):
+        expect(panels(page).nth(number).locator(".ap-note")).to_contain_text("hidden by a filter")
