@@ -103,4 +103,4 @@ screenshots: $(VENV)/.dev $(BUNDLE) chromium
 	$(BIN)/python -m tests.gallery.shoot --readme .github/images
 
 clean:
-	rm -rf dist build screenshots js/dist attnwidget/static/widget.js attnwidget/static/widget.css
+	rm -rf dist build screenshots js/dist attnwidget/static/widget.js

@@ -12,7 +12,7 @@ const watch = process.argv.includes("--watch");
 const project = await readFile(join(root, "pyproject.toml"), "utf8");
 const version = /^version = "([^"]+)"$/m.exec(project)?.[1];
 if (version === undefined) throw new Error("pyproject.toml names no version.");
-/** What each explorer adds to a notebook's state: the packed module and its style sheet. */
+/** What each explorer adds to a notebook's state: the packed module, its style sheet inside. */
 const LIMIT = 120_000;
 
 /** @type {esbuild.BuildOptions} */
@@ -25,6 +25,28 @@ const shared = {
   logLevel: "warning",
   absWorkingDir: js,
   define: { ATTNWIDGET_VERSION: JSON.stringify(version) },
+};
+
+/** `import css from "text:./file.css"`: the style sheet, its imports with it, as text. */
+const styleText = {
+  name: "style-text",
+  setup(build) {
+    build.onResolve({ filter: /^text:/ }, ({ path, resolveDir }) => ({
+      path: join(resolveDir, path.slice("text:".length)),
+      namespace: "text",
+    }));
+    build.onLoad({ filter: /.*/, namespace: "text" }, async ({ path }) => {
+      const { outputFiles, metafile } = await esbuild.build({
+        ...shared,
+        entryPoints: [path],
+        minify: !watch,
+        write: false,
+        metafile: true,
+      });
+      const watchFiles = Object.keys(metafile.inputs).map((name) => join(js, name));
+      return { contents: outputFiles[0].text.trimEnd(), loader: "text", watchFiles };
+    });
+  },
 };
 
 /** @type {esbuild.BuildOptions} */
@@ -42,6 +64,7 @@ const options = gallery
       entryPoints: { widget: "src/entries/widget.ts" },
       outdir: join(root, "attnwidget", "static"),
       minify: true,
+      plugins: [styleText],
     };
 
 async function copyPage() {
@@ -78,19 +101,16 @@ async function packWidget() {
 
 /** Prints each output's size; what a notebook stores of the widget must stay within its budget. */
 async function report() {
-  let stored = 0;
-  for (const name of gallery ? ["gallery.js", "gallery.css"] : ["widget.js", "widget.css"]) {
+  for (const name of gallery ? ["gallery.js", "gallery.css"] : ["widget.js"]) {
     const path = join(options.outdir, name);
     const bytes = await readFile(path);
-    stored += bytes.length;
+    if (!gallery && bytes.length > LIMIT) {
+      console.error(`The bundle is over its budget of ${LIMIT} bytes.`);
+      process.exitCode = 1;
+    }
     console.log(
       `${relative(root, path)}  ${bytes.length} bytes, ${gzipSync(bytes, { level: 9 }).length} gzipped`,
     );
-  }
-  console.log(`together  ${stored} bytes`);
-  if (!gallery && stored > LIMIT) {
-    console.error(`The bundle is over its budget of ${LIMIT} bytes.`);
-    process.exitCode = 1;
   }
 }
 

@@ -65,7 +65,6 @@ def test_holds_the_front_end_and_the_embedded_model(names: list[str]) -> None:
         "attnwidget/__init__.py",
         "attnwidget/py.typed",
         "attnwidget/static/widget.js",
-        "attnwidget/static/widget.css",
     }
     assert needed <= set(names)
     assert [name for name in names if name.startswith("attnwidget/demo_model/") and ".safetensors" in name]

@@ -1,5 +1,5 @@
 // What the notebook loads: an anywidget module over the live kernel.
-import "../app.css";
+import css from "text:../app.css";
 import { createApp } from "../app";
 import { type AnyModel, CommTransport } from "../transport/comm";
 
@@ -13,8 +13,15 @@ interface RenderContext {
 
 /** Builds one view; the function that it returns takes it down. */
 function render({ model, el }: RenderContext): () => void {
+  // Beside the view rather than in the page's head: hosts may keep views in shadow roots, or show them elsewhere.
+  const style = document.createElement("style");
+  style.textContent = css;
+  el.append(style);
   const app = createApp(el, new CommTransport(model, ATTNWIDGET_VERSION));
-  return () => app.destroy();
+  return () => {
+    app.destroy();
+    style.remove();
+  };
 }
 
 export default { render };
