@@ -92,7 +92,6 @@ class AttentionExplorer(anywidget.AnyWidget):
     # ipywidgets 7 would show the widget through this method and bypass the mimebundle with its picture.
     _ipython_display_ = None
     _esm = _built("widget.js")
-    _css = _built("widget.css")
 
     protocol = _told(t.Int(PROTOCOL), "Version of the wire.")
     version = _told(t.Unicode(version("attnwidget")), "The kernel's version of this package.")
@@ -289,6 +288,8 @@ class AttentionExplorer(anywidget.AnyWidget):
             scale=self.scale,
             direction=self.direction,
             dark=self.theme == "dark",
+            metric=self.metric,
+            measured=self.metrics() if self.view == "metrics" else None,
         )
 
     def _show(self, record: AttentionRecord) -> None:

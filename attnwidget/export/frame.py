@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnwidget.export.colours import DARK, LIGHT, Paper
+from attnwidget.metrics.table import HeadTable
 from attnwidget.record import AttentionRecord, Token
 from attnwidget.wire.schema import Direction, Scale, SiteKind, View
 
@@ -29,10 +30,12 @@ class Look:
 
     Attributes
     ----------
-    view, site, layer, heads, query, key, threshold, scale, direction
+    view, site, layer, heads, query, key, threshold, scale, direction, metric
         As the explorer's traits.
     dark : bool
         Dark paper.
+    measured : HeadTable or None
+        What the metrics map shows; measured for the picture if not given.
     """
 
     view: View
@@ -45,6 +48,8 @@ class Look:
     scale: Scale = "sqrt"
     direction: Direction = "from"
     dark: bool = False
+    metric: str = "entropy"
+    measured: HeadTable | None = None
 
     @property
     def paper(self) -> Paper:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from attnwidget.export.frame import Look, name_heads
 from attnwidget.export.lines import draw_lines
 from attnwidget.export.matrix import draw_matrix
+from attnwidget.export.metrics import draw_metrics
 from attnwidget.export.model import draw_model
 from attnwidget.export.neuron import draw_neuron
 from attnwidget.export.text import draw_text
@@ -72,9 +73,14 @@ def picture(record: AttentionRecord, look: Look) -> tuple[bytes, tuple[int, int]
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    # The metrics have no still of their own: the pattern of the head stands for them.
-    own = {"head": draw_lines, "model": draw_model, "neuron": draw_neuron, "text": draw_text}
-    draw = own.get(look.view, draw_matrix)
+    draw = {
+        "head": draw_lines,
+        "model": draw_model,
+        "neuron": draw_neuron,
+        "matrix": draw_matrix,
+        "text": draw_text,
+        "metrics": draw_metrics,
+    }[look.view]
     with mpl.rc_context({"font.family": _fonts(), "font.size": 8.0}), warnings.catch_warnings():
         # A script without a font becomes boxes; a reader of the notebook could do nothing about it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
