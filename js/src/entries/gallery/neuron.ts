@@ -69,7 +69,8 @@ export function answerNeuron(
     given === undefined ? makeUp() : { q: given.q.subarray(query * dims, (query + 1) * dims), k: given.k };
   const sent = {
     q: buffers.add(q, [dims]),
-    k: args.keys === false ? null : buffers.add(k, [keys, dims]),
+    // Also where they are not asked for: made-up keys fit one query only.
+    k: buffers.add(k, [keys, dims]),
     bias: biases === null ? null : buffers.add(biases, [keys]),
     scores: buffers.add(scores, [keys]),
   };

@@ -248,8 +248,7 @@ class NeuronPane {
     ];
     const along = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (rows !== undefined) {
-      const fresh = this.#explorer.focus.peek().key === null;
-      const key = fresh ? this.#key(reading) : Math.min(last, Math.max(0, this.#key(reading) + rows));
+      const key = Math.min(last, Math.max(0, this.#key(reading) + rows));
       this.#hover(this.#query(), key);
       this.#reveal(key);
     } else if (along !== undefined && strips.stripes > 0) {

@@ -60,11 +60,11 @@ export class QueryRow {
     const inside =
       current >= this.#start + (this.#start > 0 ? MARGIN : 0) &&
       current < this.#start + WINDOW - (this.#start < most ? MARGIN : 0);
+    this.#current = current;
     if (tokens !== this.#tokens || !inside) {
       this.#tokens = tokens;
       this.#fill(Math.min(most, Math.max(0, current - WINDOW / 2)));
     }
-    this.#current = current;
     const focused = this.#list.matches(":focus-within");
     [...this.#list.children].forEach((child, at) => {
       const index = this.#start + at;
@@ -88,30 +88,30 @@ export class QueryRow {
     if (tokens === null) return;
     this.#start = start;
     const count = tokens.label.length;
-    const shown = Math.min(WINDOW, count - start);
+    const old = [...this.#list.children];
     const focused = this.#list.matches(":focus-within");
-    this.#list.replaceChildren(
-      ...Array.from({ length: shown }, (_, at) => {
-        const index = start + at;
-        const label = labelOf(tokens, index) || "∅";
-        return element(
-          "div",
-          "ap-query",
-          {
-            role: "option",
-            tabindex: index === this.#current ? 0 : -1,
-            title: tokenTitle(tokens, index),
-            dir: "auto",
-            "aria-label": `${label}, token ${index}`,
-            "aria-posinset": index + 1,
-            "aria-setsize": count,
-            "aria-selected": false,
-          },
-          label,
-        );
-      }),
+    const fresh = Array.from({ length: Math.min(WINDOW, count - start) }, (_, at) =>
+      this.#make(tokens, start + at),
     );
-    if (focused) this.#option(this.#current)?.focus({ preventScroll: true });
+    this.#list.append(...fresh);
+    // Before the old ones go: focus that falls out of the page ends what it shows.
+    if (focused) fresh[this.#current - start]?.focus({ preventScroll: true });
+    for (const option of old) option.remove();
+  }
+
+  #make(tokens: Tokens, index: number): HTMLElement {
+    const label = labelOf(tokens, index) || "∅";
+    const attributes = {
+      role: "option",
+      tabindex: index === this.#current ? 0 : -1,
+      title: tokenTitle(tokens, index),
+      dir: "auto",
+      "aria-label": `${label}, token ${index}`,
+      "aria-posinset": index + 1,
+      "aria-setsize": tokens.label.length,
+      "aria-selected": false,
+    };
+    return element("div", "ap-query", attributes, label);
   }
 
   /** Scrolls the row, and only it. */
