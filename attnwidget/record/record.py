@@ -15,7 +15,7 @@ from attnwidget.record.given import sites_from_attentions
 from attnwidget.record.norms import norm_site
 from attnwidget.record.sites import ALL, Floats, Kind, Pick, ScoreTerms, Site
 from attnwidget.record.tokens import Token, text_tokens
-from attnwidget.record.words import merged_site, word_starts, word_tokens
+from attnwidget.record.words import WordSite, merged_site, word_starts, word_tokens
 
 Stream: TypeAlias = Literal["encoder", "decoder"]
 
@@ -82,6 +82,19 @@ def streams_of(kind: Kind) -> tuple[Stream, Stream]:
     if kind == "cross":
         return "decoder", "encoder"
     return kind, kind
+
+
+def _tokenwise(site: Site) -> Site:
+    return site.tokenwise if isinstance(site, WordSite) else site
+
+
+def _by_norms(site: Site) -> Site:
+    """Return a site that answers with norms; those of words are worked out before words are merged."""
+    own = _tokenwise(site)
+    if own.value_norms is None:
+        return site
+    weighed = norm_site(own, own.value_norms)
+    return merged_site(weighed, site.query_starts, site.key_starts) if isinstance(site, WordSite) else weighed
 
 
 def _new_id() -> str:
@@ -315,7 +328,9 @@ class AttentionRecord:
     @property
     def can_weigh(self) -> bool:
         """Whether `norm_weighted` is possible: the norms of the values are known at every site."""
-        return self.weighting == "weights" and all(site.value_norms is not None for site in self.sites)
+        if self.weighting == "norms":
+            return False
+        return all(_tokenwise(site).value_norms is not None for site in self.sites)
 
     def merge_words(self) -> AttentionRecord:
         """Return this record read word by word.
@@ -395,9 +410,7 @@ class AttentionRecord:
                 "The norms of the values were not recorded in this run.",
                 "Use a model whose attention is captured with its values, token by token.",
             )
-        sites = tuple(
-            norm_site(site, site.value_norms) for site in self.sites if site.value_norms is not None
-        )
+        sites = tuple(_by_norms(site) for site in self.sites)
         return replace(
             self, sites=sites, weighting="norms", notes=(*self.notes, _WEIGHED), id=f"{self.id}.norms"
         )

@@ -140,13 +140,19 @@ def _carries_on(last: Token, token: Token, word: str) -> bool:
     return bool(ahead and behind) and _in_word(ahead) and _in_word(behind)
 
 
+_UNSPACED = ((0x0E00, 0x0F00), (0x1000, 0x10A0), (0x1780, 0x1800))
+"""Thai and Lao, Burmese, Khmer: alphabets without spaces between words."""
+
+
 def _in_word(character: str) -> bool:
     """Whether a character is part of a word whose end a space or a mark shows."""
     kind = unicodedata.category(character)
     if kind[0] not in "LNM":
         return False
-    wide = unicodedata.east_asian_width(character) in "WF" and "HANGUL" not in unicodedata.name(character, "")
-    return not wide and not 0x0E00 <= ord(character) < 0x0F00  # Thai and Lao write no spaces either.
+    if "HANGUL" in unicodedata.name(character, ""):
+        return True
+    wide = unicodedata.east_asian_width(character) in "WFH"
+    return not wide and not any(start <= ord(character) < end for start, end in _UNSPACED)
 
 
 def _joined(tokens: Sequence[Token]) -> Token:
@@ -157,7 +163,7 @@ def _joined(tokens: Sequence[Token]) -> Token:
     return Token(
         id=None,
         text=text,
-        label=text_label(text),
+        label=text_label(text) if text else first.label,
         segment=first.segment,
         start=first.start,
         end=tokens[-1].end,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from attnwidget.errors import InputError, NotRecordedError
-from attnwidget.record import AttentionRecord
+from attnwidget.record import AttentionRecord, DenseSite
 from attnwidget.service.answers import (
     answer_layer,
     answer_model,
@@ -46,6 +48,20 @@ def test_small_patterns_are_exact_and_masked_cells_say_so() -> None:
     assert codes.shape == (3, 7, 7)
     assert (codes[:, ~reach] == U8_MASKED).all()
     assert np.abs(expand(codes)[:, reach] - weights[1][:, reach]).max() <= COMPAND_ERROR
+
+
+def test_sinks_come_for_every_query_in_full_precision_and_only_where_there_are_any() -> None:
+    weights = causal(1, 3, 7)
+    plain, _ = answer_layer(record_of(weights), "decoder", 0, [0], thumbnails=False)
+    assert plain["sinks"] is None
+    given = record_of(weights * 0.75)
+    mass = np.linspace(0, 0.25, 21, dtype=np.float32).reshape(3, 7)
+    (one,) = given.sites
+    assert isinstance(one, DenseSite)
+    record = replace(given, sites=(replace(one, sinks=mass, has_sinks=True),))
+    meta, buffers = answer_layer(record, "decoder", 0, [2, 0], thumbnails=False)
+    assert meta["sinks"] is not None
+    np.testing.assert_array_equal(unpack(meta["sinks"], buffers.data), mass[[2, 0]])
 
 
 def test_large_patterns_are_companded_within_the_stated_error() -> None:
