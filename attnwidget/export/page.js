@@ -260,12 +260,9 @@ async function startExplorer(host) {
     },
   };
 
-  const style = document.createElement("style");
-  style.textContent = data.css;
   const address = URL.createObjectURL(new Blob([data.esm], { type: "text/javascript" }));
   const module = (await import(address)).default;
   URL.revokeObjectURL(address);
   const widget = typeof module === "function" ? await module() : module;
-  host.prepend(style);
   widget.render({ model, el: host.querySelector(":scope > div") });
 }

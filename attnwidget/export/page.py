@@ -34,7 +34,6 @@ def page(
     *,
     head_notes: Sequence[HeadNote] = (),
     esm: str | None = None,
-    css: str | None = None,
     limit: int = LIMIT,
 ) -> str:
     """Return an explorer as one HTML page that opens from disk, without a kernel and without a network.
@@ -50,8 +49,8 @@ def page(
         The explorer's traits: where it opens, and how.
     head_notes : sequence of HeadNote
         What is known about the model's heads.
-    esm, css : str, optional
-        The front end's module and styles; those that come with the package by default.
+    esm : str, optional
+        The front end's module; the one that comes with the package by default.
     limit : int
         Bytes that the page may hold.
 
@@ -78,8 +77,7 @@ def page(
     >>> len(text) < 500_000
     True
     """
-    esm = _built("widget.js") if esm is None else esm
-    css = _built("widget.css") if css is None else css
+    esm = _built() if esm is None else esm
     if not esm:
         raise MissingDependencyError(
             "The front end is missing from this copy of attnwidget.", "Run `make build` in the clone."
@@ -94,7 +92,7 @@ def page(
         "words": False,
         "weighting": "weights",
     }
-    packed = _pack({**recording.header, "state": shown, "esm": esm, "css": css}, recording.arrays)
+    packed = _pack({**recording.header, "state": shown, "esm": esm}, recording.arrays)
     script = (_HERE / "page.js").read_text(encoding="utf-8")
     name = hashlib.sha256(packed.encode()).hexdigest()[:12]
     look = look_of(state)
@@ -132,15 +130,16 @@ def look_of(state: State) -> Look:
     return Look(**cast(Any, known | {"heads": tuple(state["heads"])}))
 
 
-def _built(name: str) -> str:
-    path = _HERE.parent / "static" / name
+def _built() -> str:
+    path = _HERE.parent / "static" / "widget.js"
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def _pack(header: dict[str, Any], arrays: Sequence[bytes | memoryview]) -> str:
     """Return base64 of gzip of: length of the header (4 bytes), header (JSON), arrays one after the other."""
     header = {**header, "lengths": [memoryview(array).nbytes for array in arrays]}
-    text = json.dumps(header, separators=(",", ":")).encode()
+    # What Python writes for infinity and for what is no number, a browser does not read.
+    text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
     whole = b"".join([len(text).to_bytes(4, "little"), text, *arrays])
     return base64.b64encode(gzip.compress(whole, mtime=0)).decode("ascii")
 

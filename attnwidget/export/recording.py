@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
@@ -150,8 +151,13 @@ def _terms(site: Site, buffers: Buffers) -> dict[str, Any]:
         "bias": bias,
         "scaling": first[0].scaling,
         "softcap": first[0].softcap,
-        "sink_score": [terms.sink_score for terms in first],
+        "sink_score": [_finite(terms.sink_score) for terms in first],
     }
+
+
+def _finite(score: float | None) -> float | None:
+    """Return None for a sink that takes nothing."""
+    return score if score is not None and math.isfinite(score) else None
 
 
 def _term_bytes(site: Site) -> int:

@@ -226,7 +226,7 @@ class Asked:
     """A page whose recorded replies are asked for one by one, and the kernel beside it."""
 
     def __init__(self, browser: Browser, folder: Path, record: AttentionRecord, state: State) -> None:
-        self.tab = opened(browser, folder, page(record, state, esm=ASK, css=""))
+        self.tab = opened(browser, folder, page(record, state, esm=ASK))
         self.tab.wait_for_function("window.ask !== undefined")
         self.service = Service(record)
 
@@ -335,7 +335,7 @@ def test_a_model_with_everything_in_its_scores(browser: Browser, tmp_path: Path)
         q=torch.randn(4, 7, 8, generator=generator),
         k=torch.randn(2, 7, 8, generator=generator),
         bias=torch.randn(4, 7, 7, generator=generator),
-        sink_scores=torch.randn(4, generator=generator),
+        sink_scores=torch.tensor([0.3, -1.2, 2.0, -9.0]),
     )
     tokens = aw.AttentionRecord.from_attentions(np.full((1, 7, 7), 1 / 7), [f"t{i}" for i in range(7)]).tokens
     record = AttentionRecord(
@@ -396,7 +396,7 @@ def test_the_note_says_what_was_left_out(
     monkeypatch.setattr("attnwidget.export.recording.NEURON_BYTES", neuron_bytes)
     monkeypatch.setattr("attnwidget.export.recording.EXACT_BYTES", exact_bytes)
     shown = aw.explore(PROMPT, runner=runner)
-    assert said in page(shown.record, state_of(shown), esm="x", css="")
+    assert said in page(shown.record, state_of(shown), esm="x")
 
 
 def test_8_bit_patterns_with_exact_rows(
@@ -429,19 +429,19 @@ def test_without_queries_and_keys_the_neuron_view_has_weights_alone(
 
 def test_small_ones_are_small() -> None:
     shown = given(16, layers=12, heads=12)
-    empty = len(page(shown.record, state_of(shown), esm="x", css=""))
+    empty = len(page(shown.record, state_of(shown), esm="x"))
     assert empty < 400_000
 
 
 def test_too_large_a_page_is_refused() -> None:
     shown = given(96, layers=8, heads=8)
     state = state_of(shown)
-    whole = page(shown.record, state, esm="x", css="")
-    assert len(page(shown.record, state, esm="x", css="", limit=len(whole))) == len(whole)
+    whole = page(shown.record, state, esm="x")
+    assert len(page(shown.record, state, esm="x", limit=len(whole))) == len(whole)
     with pytest.raises(InputError, match=r"may hold .* MB\. Show fewer layers"):
-        page(shown.record, state, esm="x", css="", limit=len(whole) - 1)
+        page(shown.record, state, esm="x", limit=len(whole) - 1)
     with pytest.raises(InputError, match="million numbers"):
-        page(shown.record, state, esm="x", css="", limit=1000)
+        page(shown.record, state, esm="x", limit=1000)
 
 
 def test_the_same_explorer_gives_the_same_page() -> None:
