@@ -1,6 +1,6 @@
 """Measures everything, prints the tables, and writes them into the README.
 
-python -m tests.bench [--quick] [--only forward|page|size] [--keep]
+python -m tests.bench [--quick] [--only forward|page|peers|size] [--keep]
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import platform
 import sys
 from importlib.metadata import version
 
-from tests.bench import forward, page
+from tests.bench import forward, page, peers, peers_report
 from tests.bench.table import markdown, replace_between
 from tests.conftest import ROOT
 
@@ -35,15 +35,12 @@ def machine() -> str:
 
 def sizes() -> str:
     """Return the table of the bundle's size."""
-    rows = []
-    total = [0, 0]
-    for name in ("widget.js", "widget.css"):
-        data = (ROOT / "attnwidget" / "static" / name).read_bytes()
-        figures = [len(data), len(gzip.compress(data, mtime=0))]
-        total = [old + new for old, new in zip(total, figures, strict=True)]
-        rows.append([f"`{name}`", *(f"{figure / 1000:.1f} kB" for figure in figures)])
-    rows.append(["both", *(f"{figure / 1000:.1f} kB" for figure in total)])
-    return markdown(["Bundle, as stored", "Bytes", "Gzipped"], rows)
+    data = (ROOT / "attnwidget" / "static" / "widget.js").read_bytes()
+    figures = [len(data), len(gzip.compress(data, mtime=0))]
+    return markdown(
+        ["Bundle, as stored", "Bytes", "Gzipped"],
+        [["`widget.js`, its style sheet inside", *(f"{figure / 1000:.1f} kB" for figure in figures)]],
+    )
 
 
 def tables(only: str | None, *, quick: bool) -> str:
@@ -65,6 +62,9 @@ def tables(only: str | None, *, quick: bool) -> str:
             "draws, and to the last mark (lines are drawn strongest first; exact values follow a hover).",
             page.report(found),
         ]
+    if only in (None, "peers"):
+        lengths = peers.QUICK if quick else peers.LENGTHS
+        parts += [peers_report.report(peers.measure(lengths, tell), lengths)]
     if only in (None, "size"):
         parts += ["The front end, which each explorer stores in its notebook:", sizes()]
     return "\n\n".join(parts)
@@ -73,8 +73,8 @@ def tables(only: str | None, *, quick: bool) -> str:
 def main() -> None:
     """Measure, print, and write the README unless asked to keep it."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="the shortest length only")
-    parser.add_argument("--only", choices=("forward", "page", "size"), help="one table")
+    parser.add_argument("--quick", action="store_true", help="short inputs only")
+    parser.add_argument("--only", choices=("forward", "page", "peers", "size"), help="one table")
     parser.add_argument("--keep", action="store_true", help="do not write the README")
     options = parser.parse_args()
     text = tables(options.only, quick=options.quick)

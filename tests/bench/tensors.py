@@ -1,0 +1,72 @@
+"""What every tool is given to draw: random causal attention, and a random GPT-2 for queries and keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LAYERS = 12
+HEADS = 12
+WIDTH = 64 * HEADS
+
+
+def attention(tokens: int) -> NDArray[np.float32]:
+    """Return weights [layers, heads, queries, keys] whose rows sum to 1 over the keys up to their query."""
+    scores = np.random.default_rng(0).normal(size=(LAYERS, HEADS, tokens, tokens)).astype(np.float32) * 2
+    scores[..., np.triu_indices(tokens, 1)[0], np.triu_indices(tokens, 1)[1]] = -np.inf
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    found: NDArray[np.float32] = weights / weights.sum(-1, keepdims=True)
+    return found
+
+
+def labels(tokens: int) -> list[str]:
+    """Return the tokens."""
+    return [f"t{number}" for number in range(tokens)]
+
+
+def sentence(tokens: int) -> str:
+    """Return the text of these tokens, as the tokenizer reads it."""
+    return " ".join(labels(tokens))
+
+
+def layers(tokens: int) -> list[Any]:
+    """Return the weights as transformers does: one tensor [1, heads, queries, keys] per layer."""
+    import torch
+
+    return [torch.from_numpy(layer[None]) for layer in attention(tokens)]
+
+
+def tokenizer(tokens: int) -> Any:
+    """Return a tokenizer with these tokens for words."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import WhitespaceSplit
+    from transformers import PreTrainedTokenizerFast
+
+    words = {label: number for number, label in enumerate([*labels(tokens), "?"])}
+    fast = Tokenizer(WordLevel(words, unk_token="?"))
+    fast.pre_tokenizer = WhitespaceSplit()
+    build: Any = PreTrainedTokenizerFast
+    return build(tokenizer_object=fast, unk_token="?")
+
+
+def model(tokens: int) -> Any:
+    """Return a GPT-2 with random weights whose heads are not uniform."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    config = GPT2Config(
+        vocab_size=tokens + 1,
+        n_positions=tokens,
+        n_layer=LAYERS,
+        n_head=HEADS,
+        n_embd=WIDTH,
+        initializer_range=0.06,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+    built: Any = GPT2LMHeadModel(config)
+    return built.eval()
