@@ -14,7 +14,7 @@ _ATTENTION = re.compile(r"attention|attn", re.IGNORECASE)
 # Called attention by their authors, but without a softmax over keys: there are no weights to show.
 _LINEAR = re.compile(r"linear|lightning|delta|retention|mamba|pool", re.IGNORECASE)
 _CROSS = re.compile(r"(^|[._])(cross|encoder_?attn|encoder_?attention|encdec|enc_dec)", re.IGNORECASE)
-_OTHER_SENSES = re.compile(r"(^|\.)(vision|visual|image|vit|audio|speech)\w*\.", re.IGNORECASE)
+OTHER_SENSES = re.compile(r"(^|\.)(vision|visual|image|vit|audio|speech)\w*\.", re.IGNORECASE)
 _STACK = re.compile(r"(?:^|\.)(encoder|decoder)(?:\.|$)")
 _NUMBER = re.compile(r"(?:^|\.)(\d+)(?=\.|$)")
 
@@ -66,7 +66,7 @@ class Structure:
 
     def is_other_sense(self, module: nn.Module) -> bool:
         """Whether a module of a text model belongs to its image or audio part."""
-        return self.reads_text and _OTHER_SENSES.search(self.name(module)) is not None
+        return self.reads_text and OTHER_SENSES.search(self.name(module)) is not None
 
     def kind(self, module: nn.Module, causal: bool) -> Kind:
         """Kind of a site of this module; `causal` decides for models with one stack."""

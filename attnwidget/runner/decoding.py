@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -114,7 +115,7 @@ def generated(
     CancelledError
         If `cancelled` says so.
     """
-    from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
+    from transformers import GenerationConfig, GenerationMixin, StoppingCriteria, StoppingCriteriaList
 
     class Stop(StoppingCriteria):
         def __call__(self, input_ids: Tensor, scores: Any, **kwargs: Any) -> Tensor:
@@ -133,7 +134,10 @@ def generated(
         use_cache=_layers(model.config, "encoder") == _layers(model.config, "decoder"),
         **{name: getattr(known, name, None) for name in names},
     )
-    generate = cast(Any, model).generate
+    # Whisper's own returns a transcript, cut free of its start token, instead of what its decoder reads.
+    whisper = getattr(model.config, "model_type", None) == "whisper"
+    whole: Any = GenerationMixin
+    generate = partial(whole.generate, model) if whisper else cast(Any, model).generate
     sequence = generate(
         **inputs, generation_config=settings, stopping_criteria=StoppingCriteriaList([Stop()])
     )

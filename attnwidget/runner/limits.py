@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from attnwidget.capture import memory
+from attnwidget.capture.structure import OTHER_SENSES
 from attnwidget.errors import InputError, OutOfMemoryError, PromptTooLongError, TokenizerMismatchError
 from attnwidget.record import Stream
 from attnwidget.runner.cache import show_bytes
@@ -72,7 +73,9 @@ def position_limit(model: nn.Module, tokenizer: Any, stream: Stream) -> int | No
     tables = [
         module.num_embeddings - _reserved_rows(module)
         for name, module in part.named_modules()
-        if isinstance(module, nn.Embedding) and name.rpartition(".")[2] in _POSITION_MODULES
+        if isinstance(module, nn.Embedding)
+        and name.rpartition(".")[2] in _POSITION_MODULES
+        and OTHER_SENSES.search(name) is None
     ]
     if tables:
         return min(tables)

@@ -366,11 +366,21 @@ def describe(model: nn.Module, name: str, embedded: bool) -> ModelInfo:
     )
 
 
-def weights_version(model: nn.Module) -> tuple[tuple[int, int], ...]:
-    """Return something that changes when weights are replaced or written to, without reading them."""
-    return tuple(
+def weights_version(model: nn.Module) -> tuple[object, ...]:
+    """Return something that changes when weights are replaced, written to or switched off; reads none."""
+    places = (
         (0 if p.device.type == "meta" else p.data_ptr(), 0 if p.is_inference() else p._version)
         for p in model.parameters()
+    )
+    return (*places, *_adapters(model))
+
+
+def _adapters(model: nn.Module) -> tuple[str, ...]:
+    """Which adapters (PEFT) are on: switching them changes what a model computes, but none of its weights."""
+    return tuple(
+        f"{name} {module.disable_adapters} {module.active_adapters}"
+        for name, module in model.named_modules()
+        if isinstance(getattr(type(module), "disable_adapters", None), property)
     )
 
 
@@ -391,7 +401,7 @@ def fingerprint(model: nn.Module) -> str:
         Hexadecimal digest of the class, and of each parameter's name, shape, dtype and a few evenly spaced
         values: the same in every process, different after training.
     """
-    digest = hashlib.sha256(type(model).__name__.encode())
+    digest = hashlib.sha256("\n".join((type(model).__name__, *_adapters(model))).encode())
     for name, parameter in model.named_parameters():
         digest.update(f"{name} {tuple(parameter.shape)} {parameter.dtype}".encode())
         if parameter.device.type == "meta" or parameter.numel() == 0:

@@ -34,7 +34,16 @@ from attnwidget.runner.limits import (
 )
 from attnwidget.runner.load import fingerprint, load, weights_version
 from attnwidget.runner.predict import LogitsTap, label_predictions
-from attnwidget.runner.prompt import Encoded, IdsPrompt, Prompt, encode, encode_target, read_prompt
+from attnwidget.runner.prompt import (
+    Encoded,
+    IdsPrompt,
+    Prompt,
+    SensePrompt,
+    encode,
+    encode_target,
+    read_prompt,
+)
+from attnwidget.runner.senses import demand_readable, digest, position_tokens
 from attnwidget.runner.tokens import tokens_from_ids
 from attnwidget.runner.vocabulary import Vocabulary
 
@@ -149,7 +158,9 @@ class ModelRunner:
         ----------
         prompt : str, (str, str), list of messages, list of int, array, tensor or mapping
             A text; a pair; chat messages, each a mapping with "role" and "content"; token ids of one
-            sequence; or what a tokenizer returns, whose masked positions are run but not recorded.
+            sequence; what a tokenizer returns, whose masked positions are run but not recorded; or what an
+            image processor or a feature extractor returns ("pixel_values", "input_features" or
+            "input_values"), whose tokens are then patches ("r0 c3") or times ("0.02 s").
         context : str, optional
             Second text of a pair.
         target : str, optional
@@ -176,15 +187,28 @@ class ModelRunner:
             If the run does not fit; the runner stays usable.
         CancelledError
             If `cancelled` returned True.
+
+        Examples
+        --------
+        An image, as its processor prepares it; each patch is a token:
+
+        >>> import torch, transformers
+        >>> config = transformers.ViTConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+        ...                                 intermediate_size=64, image_size=32, patch_size=16)
+        >>> runner = ModelRunner(transformers.ViTModel(config))
+        >>> record = runner.run({"pixel_values": torch.rand(1, 3, 32, 32)})
+        >>> [token.label for token in record.tokens]
+        ['cls', 'r0 c0', 'r0 c1', 'r1 c0', 'r1 c1']
         """
         given = read_prompt(prompt, context)
-        if not isinstance(given, IdsPrompt) and self._tokenizer_error is not None:
+        typed = not isinstance(given, (IdsPrompt, SensePrompt))
+        if typed and self._tokenizer_error is not None:
             raise self._tokenizer_error
         with self._held(cancelled):
             encoded = encode(given, self._vocabulary)
-            self._check(
-                encoded, "encoder" if self._is_seq2seq else "decoder", not isinstance(given, IdsPrompt)
-            )
+            demand_readable(self.model, list(encoded.more), _all_arguments(self.model))
+            if encoded.ids:
+                self._check(encoded, "encoder" if self._is_seq2seq else "decoder", typed)
             asked = None if target is None else self._encode_target(target)
             eager = self.exact if exact is None else exact
             version, identity = self._identity()
@@ -306,7 +330,12 @@ class ModelRunner:
                 progress=progress,
                 cancelled=cancelled,
             )
-        streams = self._streams(captured, encoded.tokens, decoder)
+        tokens = encoded.tokens
+        named: tuple[str, ...] = ()
+        if not encoded.ids:
+            positions = next(s.keys for s in captured.sites if decoder is None or s.kind != "decoder")
+            tokens, named = position_tokens(self.model, encoded.more, positions)
+        streams = self._streams(captured, tokens, decoder)
         predictions, left_out = self._predictions(tap, captured, streams, keep["decoder"], cancelled)
         return AttentionRecord(
             id=record_id,
@@ -317,7 +346,7 @@ class ModelRunner:
             sites=captured.sites,
             predictions=predictions,
             exact=exact,
-            notes=(*captured.notes, *notes, *left_out),
+            notes=(*captured.notes, *named, *notes, *left_out),
         )
 
     def _device(self) -> torch.device:
@@ -336,12 +365,24 @@ class ModelRunner:
 
     def _inputs(self, encoded: Encoded, device: torch.device) -> dict[str, Any]:
         rows: dict[str, Sequence[int]] = {"attention_mask": encoded.mask}
-        if encoded.segments is not None and _reads_segments(self.model, max(encoded.segments)):
+        if encoded.segments is not None and (
+            encoded.more or _reads_segments(self.model, max(encoded.segments))
+        ):
             rows["token_type_ids"] = encoded.segments
         chosen = {"input_ids": encoded.ids} | {
             name: row for name, row in rows.items() if name in self._accepted
         }
-        return {name: torch.tensor([row], device=device) for name, row in chosen.items()}
+        texts = {name: torch.tensor([row], device=device) for name, row in chosen.items()}
+        return ({} if not encoded.ids else texts) | self._more_inputs(encoded, device)
+
+    def _more_inputs(self, encoded: Encoded, device: torch.device) -> dict[str, Tensor]:
+        """Images and sound where the model is and, if they are fractions, in its precision."""
+        dtypes = (p.dtype for p in self.model.parameters() if p.is_floating_point())
+        dtype = next(dtypes, torch.float32)
+        return {
+            name: tensor.to(device, dtype if tensor.is_floating_point() else None)
+            for name, tensor in encoded.more.items()
+        }
 
     def _streams(
         self, captured: Captured, tokens: tuple[Token, ...], decoder: tuple[Token, ...] | None
@@ -382,6 +423,13 @@ def _accepted_arguments(model: nn.Module) -> frozenset[str]:
     return frozenset(ours & parameters.keys())
 
 
+def _all_arguments(model: nn.Module) -> frozenset[str] | None:
+    """Names of what the model's forward takes; None if it takes anything."""
+    parameters = inspect.signature(model.forward).parameters
+    wrapped = any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
+    return None if wrapped else frozenset(parameters)
+
+
 def _reads_segments(model: nn.Module, largest: int) -> bool:
     """Whether the model has segment embeddings, and one for the largest segment id.
 
@@ -395,10 +443,12 @@ def _reads_segments(model: nn.Module, largest: int) -> bool:
 
 def _record_id(identity: str, encoded: Encoded, target: Encoded | None, exact: bool) -> str:
     """Short hexadecimal name of a run: the same in every process for the same model, prompt and settings."""
-    said = {
+    said: dict[str, Any] = {
         "model": identity,
         "prompt": [encoded.prompt, encoded.context, encoded.ids, encoded.mask, encoded.segments],
         "target": None if target is None else [target.prompt, target.ids],
         "exact": exact,
     }
+    if encoded.more:
+        said["more"] = digest(encoded.more)
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,21 +1,23 @@
-"""What a prompt may be (text, pair, chat messages, token ids) and how it becomes model inputs and tokens."""
+"""What a prompt may be (text, pair, messages, ids, image, sound) and how it becomes inputs and tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from attnwidget.errors import EmptyPromptError, InputError, MissingDependencyError
 from attnwidget.record import Token
+from attnwidget.runner.senses import describe_inputs, main_input, read_inputs
 from attnwidget.runner.tokens import tokens_from_ids, tokens_from_offsets
 from attnwidget.runner.vocabulary import Vocabulary
 
 Prompt: TypeAlias = Any
-"""str, (str, str), chat messages, token ids, or a mapping with "input_ids" as a tokenizer returns it."""
+"""str, (str, str), chat messages, token ids, or a mapping as a tokenizer or a processor returns it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,25 @@ class ChatPrompt:
 
 @dataclass(frozen=True, slots=True)
 class IdsPrompt:
-    """Token ids, with 0 in the mask where a position is padding (no mask: work it out)."""
+    """Token ids, with 0 in the mask where a position is padding (no mask: work it out).
+
+    `more` is what else the model reads, such as the image that some of the tokens stand for.
+    """
 
     ids: tuple[int, ...]
     mask: tuple[int, ...] | None = None
     segments: tuple[int, ...] | None = None
+    more: Mapping[str, Tensor] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SensePrompt:
+    """An image or a sound without text, as a processor returns it: a batch of one."""
+
+    inputs: Mapping[str, Tensor]
+
+
+AnyPrompt: TypeAlias = TextPrompt | ChatPrompt | IdsPrompt | SensePrompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +74,8 @@ class Encoded:
         One per id that is not padding.
     prompt, context : str, str or None
         The texts as typed; the rendered template for messages, the decoded text for ids.
+    more : mapping of str to Tensor
+        What else the model reads. Without ids it is the whole prompt, whose tokens are known after the run.
     """
 
     ids: tuple[int, ...]
@@ -66,25 +84,26 @@ class Encoded:
     tokens: tuple[Token, ...]
     prompt: str
     context: str | None = None
+    more: Mapping[str, Tensor] = field(default_factory=dict, compare=False)
 
 
 # ---------------------------------------------------------------------- what was given
 
 
-def read_prompt(prompt: Prompt, context: str | None = None) -> TextPrompt | ChatPrompt | IdsPrompt:
+def read_prompt(prompt: Prompt, context: str | None = None) -> AnyPrompt:
     """Tell what kind of prompt was given.
 
     Parameters
     ----------
     prompt : str, (str, str), sequence of messages, sequence of int, array, tensor or mapping
         A text; a pair of texts; chat messages, each a mapping with "role" and "content"; token ids, flat or
-        in a batch of one; or what a tokenizer returns.
+        in a batch of one; or what a tokenizer or a processor returns.
     context : str, optional
         Second text of a pair; an empty one is taken as none.
 
     Returns
     -------
-    TextPrompt, ChatPrompt or IdsPrompt
+    TextPrompt, ChatPrompt, IdsPrompt or SensePrompt
 
     Raises
     ------
@@ -144,11 +163,16 @@ def _messages(given: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ..
     return tuple(given)
 
 
-def _read_mapping(given: Mapping[str, Any]) -> IdsPrompt:
+_OF_TOKENS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+def _read_mapping(given: Mapping[str, Any]) -> IdsPrompt | SensePrompt:
     if "input_ids" not in given:
+        if main_input(given) is not None:
+            return SensePrompt(read_inputs(given))
         raise InputError(
-            'The prompt is a mapping without "input_ids".',
-            "Give a text, a list of messages, token ids, or what the tokenizer returns.",
+            'The prompt is a mapping without "input_ids", an image or a sound.',
+            "Give a text, a list of messages, token ids, or what a tokenizer or a processor returns.",
         )
     ids = _whole_numbers(given["input_ids"], "input_ids")
     mask, segments = (
@@ -162,7 +186,9 @@ def _read_mapping(given: Mapping[str, Any]) -> IdsPrompt:
         raise EmptyPromptError(
             "Every position of the prompt is masked.", "Leave at least one token unmasked."
         )
-    return IdsPrompt(ids, None if mask is None else tuple(int(bool(each)) for each in mask), segments)
+    more = {name: value for name, value in given.items() if name not in _OF_TOKENS}
+    read = read_inputs(more) if main_input(more) is not None else {}
+    return IdsPrompt(ids, None if mask is None else tuple(int(bool(each)) for each in mask), segments, read)
 
 
 def _whole_numbers(given: Any, name: str) -> tuple[int, ...]:
@@ -196,12 +222,12 @@ def _whole_numbers(given: Any, name: str) -> tuple[int, ...]:
 # ---------------------------------------------------------------------- what the model reads
 
 
-def encode(given: TextPrompt | ChatPrompt | IdsPrompt, vocabulary: Vocabulary) -> Encoded:
+def encode(given: AnyPrompt, vocabulary: Vocabulary) -> Encoded:
     """Tokenise a prompt, never cutting it.
 
     Parameters
     ----------
-    given : TextPrompt, ChatPrompt or IdsPrompt
+    given : TextPrompt, ChatPrompt, IdsPrompt or SensePrompt
         From `read_prompt`.
     vocabulary : Vocabulary
         The tokenizer's.
@@ -219,6 +245,8 @@ def encode(given: TextPrompt | ChatPrompt | IdsPrompt, vocabulary: Vocabulary) -
     """
     if isinstance(given, IdsPrompt):
         return _encode_ids(given, vocabulary)
+    if isinstance(given, SensePrompt):
+        return Encoded((), (), None, (), describe_inputs(given.inputs), more=given.inputs)
     if vocabulary.tokenizer is None:
         raise InputError(
             "There is no tokenizer to read the text with.",
@@ -296,7 +324,7 @@ def _encode_ids(given: IdsPrompt, vocabulary: Vocabulary) -> Encoded:
     kept = [index for index, seen in zip(given.ids, mask, strict=True) if seen]
     tokens = tokens_from_ids(kept, vocabulary)
     text = "".join(token.text for token in tokens if not token.special).strip(" ")
-    return Encoded(given.ids, mask, given.segments, tokens, text)
+    return Encoded(given.ids, mask, given.segments, tokens, text, more=given.more)
 
 
 def _mask_of_padding(ids: tuple[int, ...], vocabulary: Vocabulary) -> tuple[int, ...]:
