@@ -30,7 +30,7 @@ const EDGE = 4;
 const BAR_LEAST = 22;
 const BAR_MOST = 96;
 /** Stripes of at least as many device pixels are all of one width. */
-const EVEN = 3;
+const EVEN = 5;
 const CELL_MOST = 12;
 const LABEL_LEAST = 62;
 

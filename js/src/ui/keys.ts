@@ -11,6 +11,7 @@ export const KEYS: readonly (readonly [keys: string, meaning: string])[] = [
   ["1 … 6", "Head, Model, Neuron, Matrix, Text, Metrics"],
   ["p", "pin the chosen heads, or take them off (on a pinned head, Delete does)"],
   ["Enter", "hold the token or cell"],
+  ["Shift ← →", "neuron view, among the keys: brush dimensions"],
   ["Esc", "let go"],
   ["/", "write a prompt; Enter runs it, Shift+Enter breaks the line"],
   ["?", "show or hide this list"],

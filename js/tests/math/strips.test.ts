@@ -26,7 +26,11 @@ describe("layStrips", () => {
   });
 
   it("gives every dimension a stripe where it can, and wide stripes whole pixels", () => {
-    expect(layStrips(800, 64, 100, 1, true)).toMatchObject({ per: 1, stripes: 64, cell: 3 });
+    expect(layStrips(800, 32, 100, 1, true)).toMatchObject({ per: 1, stripes: 32, cell: 6 });
+    expect(layStrips(800, 32, 100, 2, true).cell * 2).toBe(13);
+    // Narrow ones take all the room there is.
+    const narrow = layStrips(456, 32, 100, 1, true);
+    expect(narrow.product.width).toBeGreaterThan(80);
     expect(layStrips(456, 256, 100, 1, true).per).toBeGreaterThan(1);
     expect(layStrips(456, 128, 100, 2, true).per).toBe(1);
   });

@@ -122,7 +122,6 @@ class NeuronPane {
       explorer.palette.value;
       explorer.scale.value;
       explorer.heads.value;
-      explorer.words.value;
       this.#redraw(true);
     });
     follow(signal, () => {

@@ -23,6 +23,7 @@ export class QueryRow {
   #tokens: Tokens | null = null;
   #start = 0;
   #current = -1;
+  #held: number | null = null;
 
   constructor(handlers: QueryHandlers, signal: AbortSignal) {
     this.#handlers = handlers;
@@ -54,6 +55,8 @@ export class QueryRow {
 
   /** Shows which token asks, and which is held; brings the first into sight when it is another than before. */
   show(tokens: Tokens, current: number, held: number | null): void {
+    if (tokens === this.#tokens && current === this.#current && held === this.#held) return;
+    this.#held = held;
     const count = tokens.label.length;
     const moved = tokens !== this.#tokens || current !== this.#current;
     const most = Math.max(0, count - WINDOW);
@@ -66,17 +69,21 @@ export class QueryRow {
       this.#fill(Math.min(most, Math.max(0, current - WINDOW / 2)));
     }
     const focused = this.#list.matches(":focus-within");
-    [...this.#list.children].forEach((child, at) => {
-      const index = this.#start + at;
-      child.classList.toggle("ap-shown", index === current);
-      setAttribute(child as HTMLElement, "aria-selected", String(index === held));
-      (child as HTMLElement).tabIndex = index === current ? 0 : -1;
-    });
+    this.#mark();
     const option = this.#option(current);
     if (moved && option !== undefined) {
       this.#reveal(option);
       if (focused && !option.matches(":focus")) option.focus({ preventScroll: true });
     }
+  }
+
+  #mark(): void {
+    [...this.#list.children].forEach((child, at) => {
+      const index = this.#start + at;
+      child.classList.toggle("ap-shown", index === this.#current);
+      setAttribute(child as HTMLElement, "aria-selected", String(index === this.#held));
+      (child as HTMLElement).tabIndex = index === this.#current ? 0 : -1;
+    });
   }
 
   #option(index: number): HTMLElement | undefined {
@@ -134,7 +141,7 @@ export class QueryRow {
     const anchor = atStart ? this.#start : this.#start + list.children.length - 1;
     const before = (this.#option(anchor)?.offsetLeft ?? 0) - list.scrollLeft;
     this.#fill(Math.min(most, Math.max(0, this.#start + (atStart ? -1 : 1) * Math.floor(WINDOW / 2))));
-    this.#option(this.#current)?.classList.add("ap-shown");
+    this.#mark();
     list.scrollLeft = (this.#option(anchor)?.offsetLeft ?? 0) - before;
   }
 
