@@ -12,12 +12,12 @@ import platform
 import sys
 from importlib.metadata import version
 
-from tests.bench import forward, page, peers, peers_report
+from tests.bench import forward, page, peers, peers_report, tensors
 from tests.bench.table import markdown, replace_between
 from tests.conftest import ROOT
 
 README = ROOT / "README.md"
-ALL_HEADS = list(range(page.HEADS))
+ALL_HEADS = list(range(tensors.HEADS))
 
 
 def tell(line: str) -> None:
@@ -57,9 +57,10 @@ def tables(only: str | None, *, quick: bool) -> str:
     if only in (None, "page"):
         found = page.measure([64] if quick else [64, 256, 512], ALL_HEADS, tell)
         parts += [
-            f"In JupyterLab and headless Chromium without a GPU, {page.LAYERS} layers x {page.HEADS} heads "
-            "of arrays, all heads of a layer on screen: from the input to the end of the first frame that "
-            "draws, and to the last mark (lines are drawn strongest first; exact values follow a hover).",
+            "In JupyterLab and headless Chromium without a GPU, "
+            f"{tensors.LAYERS} layers x {tensors.HEADS} heads of arrays, all heads of a layer on screen: from "
+            "the input to the end of the first frame that draws, and to the last mark (lines are drawn "
+            "strongest first; exact values follow a hover).",
             page.report(found),
         ]
     if only in (None, "peers"):

@@ -8,20 +8,13 @@ from typing import Any
 
 from playwright.sync_api import Page, WebSocket
 
+from tests.bench import tensors
 from tests.bench.browser_cost import QUIET_KERNEL_MS, WATCH, MeasuredBrowser, Probe
 from tests.bench.document_cost import gesture_costs
 from tests.bench.gestures import OURS
 from tests.bench.page import RUN
-from tests.conftest import ROOT
 from tests.e2e.harness.lab import LabServer
 from tests.e2e.harness.notebook import write_notebook
-
-SETUP = f"""
-import sys, time
-sys.path.insert(0, {str(ROOT)!r})
-import attnwidget as aw
-from tests.bench import tensors
-"""
 
 # What is there before the cell runs, and the cell.
 CELLS = {
@@ -84,7 +77,7 @@ def measure(lab: LabServer, view: str, tokens: int) -> dict[str, Any]:
     write_notebook(path, [cell])
     with WiredBrowser() as browser:
         notebook = lab.open(browser, path.name)
-        notebook.execute(SETUP + given.format(n=tokens))
+        notebook.execute(tensors.IN_KERNEL + given.format(n=tokens))
         notebook.page.evaluate(WATCH)
         probe = Probe(notebook.page, browser.process_of(notebook.page))
         probe.rest()

@@ -11,28 +11,20 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+from tests.bench import tensors
 from tests.bench.table import markdown
 from tests.e2e.harness.browser import Browser
 from tests.e2e.harness.explorer import explorers
 from tests.e2e.harness.lab import LabServer
 from tests.e2e.harness.notebook import Notebook, write_notebook
 
-LAYERS = 12
-HEADS = 12
-
-SETUP = """
-import numpy as np
-import attnwidget as aw
-
-def attention(n):
-    scores = np.random.default_rng(0).normal(size=({layers}, {heads}, n, n)).astype(np.float32) * 2
-    scores[..., np.triu_indices(n, 1)[0], np.triu_indices(n, 1)[1]] = -np.inf
-    weights = np.exp(scores - scores.max(-1, keepdims=True))
-    return weights / weights.sum(-1, keepdims=True)
-
-ex = aw.explore(attentions=attention({tokens}), tokens=[f"t{{i}}" for i in range({tokens})], layer=0,
+SETUP = (
+    tensors.IN_KERNEL
+    + """
+ex = aw.explore(attentions=tensors.attention({tokens}), tokens=tensors.labels({tokens}), layer=0,
                 heads={chosen})
 """
+)
 
 # Notes when each mark on a pane's canvas was made; the small pictures of the heads' buttons do not count.
 WATCH = """() => {
@@ -120,14 +112,16 @@ def _median(times: list[Time]) -> Time:
 
 def _measure(notebook: Notebook, path: Path, tokens: int, chosen: list[int]) -> Latency:
     page = notebook.page
-    notebook.execute(SETUP.format(layers=LAYERS, heads=HEADS, tokens=tokens, chosen=chosen))
+    notebook.execute(SETUP.format(tokens=tokens, chosen=chosen))
     page.evaluate(WATCH)
     opened = _timed(page, RUN, QUIET_KERNEL_MS)
     (explorer,) = explorers(page)
     if explorer.pixels().colours < 2:
         raise RuntimeError("the explorer is blank")
     # Steps of 3: the neighbours of a layer may have been fetched ahead.
-    fresh = [_timed(page, SET_LAYER.format(layer=layer), QUIET_KERNEL_MS) for layer in range(3, LAYERS, 3)]
+    fresh = [
+        _timed(page, SET_LAYER.format(layer=layer), QUIET_KERNEL_MS) for layer in range(3, tensors.LAYERS, 3)
+    ]
     seen = [_timed(page, SET_LAYER.format(layer=layer)) for layer in (6, 9, 6, 9, 6)]
     hover = [_timed(page, HOVER.format(query=query)) for query in (3, 9, 5, 11, 7, 2, 8)]
     notebook.save()

@@ -7,9 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.conftest import ROOT
+
 LAYERS = 12
 HEADS = 12
 WIDTH = 64 * HEADS
+
+IN_KERNEL = f"""
+import sys, time
+sys.path.insert(0, {str(ROOT)!r})
+import attnwidget as aw
+from tests.bench import tensors
+"""
+"""What a kernel runs to have the same tensors."""
 
 
 def attention(tokens: int) -> NDArray[np.float32]:
