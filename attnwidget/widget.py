@@ -288,6 +288,8 @@ class AttentionExplorer(anywidget.AnyWidget):
             scale=self.scale,
             direction=self.direction,
             dark=self.theme == "dark",
+            filters=self.filters,
+            combine=self.combine,
             metric=self.metric,
             measured=self.metrics() if self.view == "metrics" else None,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from attnwidget.export.colours import DARK, LIGHT, Paper
 from attnwidget.metrics.table import HeadTable
 from attnwidget.record import AttentionRecord, Token
-from attnwidget.wire.schema import Direction, Scale, SiteKind, View
+from attnwidget.wire.schema import Combine, Direction, Filters, Scale, SiteKind, View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,13 +24,17 @@ WIDTH = 7.5
 """Width of every picture, in inches."""
 
 
+def _all_shown() -> Filters:
+    return {"pair": "all", "special": True, "top": 0, "heads": None}
+
+
 @dataclass(frozen=True)
 class Look:
     """What of a record is on screen.
 
     Attributes
     ----------
-    view, site, layer, heads, query, key, threshold, scale, direction, metric
+    view, site, layer, heads, query, key, threshold, scale, direction, filters, combine, metric
         As the explorer's traits.
     dark : bool
         Dark paper.
@@ -48,6 +52,8 @@ class Look:
     scale: Scale = "sqrt"
     direction: Direction = "from"
     dark: bool = False
+    filters: Filters = field(default_factory=_all_shown)
+    combine: Combine = "each"
     metric: str = "entropy"
     measured: HeadTable | None = None
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from attnwidget.export.colours import head_colour, ramp
+from attnwidget.export.colours import ramp
 from attnwidget.export.frame import WIDTH, Look, cells, scaled, short_label, start_figure
+from attnwidget.export.shown import Drawn, describe_shown, drawn, read
 from attnwidget.metrics.thumbnails import block_max, block_size
 from attnwidget.record import AttentionRecord, Site
 
@@ -36,7 +37,7 @@ def draw_matrix(record: AttentionRecord, look: Look) -> Figure:
     from matplotlib.colors import ListedColormap, to_rgba
 
     paper, site = look.paper, record.site(look.layer, look.site)
-    heads = look.heads[:MAX_PANELS]
+    heads = drawn(look)[:MAX_PANELS]
     axes_tokens = record.key_tokens(look.site), record.query_tokens(look.site)
     labels = [
         [short_label(token, 10) for token in tokens] if len(tokens) <= MAX_AXIS_TOKENS else []
@@ -49,22 +50,23 @@ def draw_matrix(record: AttentionRecord, look: Look) -> Figure:
     pitch = 0.26 + width + below + 0.08
     queries = np.unique(np.linspace(0, site.queries - 1, min(site.queries, MAX_QUERIES)).astype(np.intp))
     size = block_size(len(queries), site.keys, MAX_PIXELS)
-    figure, share = start_figure(record, look, pitch * rows, _note(look, site, len(queries), size))
+    figure, share = start_figure(record, look, pitch * rows, _note(record, look, site, len(queries), size))
     inch = share / (pitch * rows)
     colours = ListedColormap(ramp(look.dark))
-    for index, head in enumerate(heads):
+    for index, one in enumerate(heads):
         row, column = divmod(index, columns)
         x = column * WIDTH / columns + left
         bottom = share - ((row + 1) * pitch - below) * inch
         axes = figure.add_axes((x / WIDTH, bottom, width / WIDTH, width * inch))
-        weights, reach = _cells(site, head, queries, size)
+        weights, reach, hidden = _cells(record, look, one, queries, size)
         pixels = colours(scaled(np.nan_to_num(weights), look.scale))
         pixels[np.isnan(weights)] = to_rgba(paper.unknown)
+        pixels[hidden] = to_rgba(paper.line)
         pixels[~reach, 3] = 0
         axes.patch.set(facecolor=paper.background, edgecolor=paper.line, hatch="////", linewidth=0)
         extent = (-0.5, site.keys - 0.5, site.queries - 0.5, -0.5)
         axes.imshow(pixels, aspect="auto", interpolation="nearest", extent=extent)
-        axes.set_title(f"head {head}", color=head_colour(head, look.dark), size=8, loc="left", pad=3)
+        axes.set_title(one.name, color=one.colour(look.dark), size=8, loc="left", pad=3)
         for axis, side in zip((axes.xaxis, axes.yaxis), labels, strict=True):
             if side:
                 axis.set_ticks(range(len(side)), side)
@@ -78,24 +80,26 @@ def draw_matrix(record: AttentionRecord, look: Look) -> Figure:
     return figure
 
 
-def _note(look: Look, site: Site, queries: int, size: int) -> str:
+def _note(record: AttentionRecord, look: Look, site: Site, queries: int, size: int) -> str:
     """Say what the reader must know of the picture."""
     notes = [f"{look.scale} scale", "hatched: out of reach"]
     if size > 1:
         notes.insert(0, f"a dot is the largest of {size} x {size} cells")
     if queries < site.queries:
         notes.insert(0, f"{queries:,} of {site.queries:,} queries")
-    if len(look.heads) > MAX_PANELS:
+    if shown := describe_shown(record, look):
+        notes.insert(0, shown)
+        notes += ["grey: hidden"] if "hidden" in shown or "top" in shown or "only" in shown else []
+    if len(drawn(look)) > MAX_PANELS:
         notes.insert(0, f"first {MAX_PANELS} of {len(look.heads)} heads")
     return "  ·  ".join(notes)
 
 
 def _cells(
-    site: Site, head: int, queries: NDArray[np.intp], size: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return one head's weights and reach, pooled to what is drawn."""
-    visible = site.visible(queries)
-    pooled, reach = block_max(
-        site.weights(head, queries), visible[None] if visible.ndim == 2 else visible[head][None], size
-    )
-    return pooled[0], reach[0]
+    record: AttentionRecord, look: Look, one: Drawn, queries: NDArray[np.intp], size: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return weights, reach and what is hidden, pooled to what is drawn."""
+    weights, reach, hidden = read(record, look, one, queries)
+    pooled, shown = block_max(weights[None], (reach & ~hidden)[None], size)
+    _, reached = block_max(weights[None], reach[None], size)
+    return pooled[0], reached[0], reached[0] & ~shown[0]

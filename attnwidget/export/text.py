@@ -9,6 +9,7 @@ import numpy as np
 
 from attnwidget.export.colours import head_colour
 from attnwidget.export.frame import Look, blank_axes, cells, scaled, short_label, start_figure, window
+from attnwidget.export.shown import describe_shown, drawn, read
 from attnwidget.record import AttentionRecord, Token
 
 if TYPE_CHECKING:
@@ -30,21 +31,26 @@ def draw_text(record: AttentionRecord, look: Look) -> Figure:
     if focus is None:
         focus = len(query_tokens) - 1 if looking else 0
     shown = key_tokens if looking else query_tokens
-    heads = list(look.heads)
-    if not heads:
-        values = np.zeros(len(shown), dtype=np.float32)
+    together = drawn(look, "mean" if look.combine == "each" else None)
+    if not together:
+        values, hidden = np.zeros(len(shown), dtype=np.float32), np.zeros(len(shown), dtype=np.bool_)
     elif looking:
-        values = site.weights(heads, focus)[:, 0].mean(axis=0)
+        weights, _, off = read(record, look, together[0], [focus])
+        values, hidden = weights[0], off[0]
     else:
         blocks = (range(start, min(start + ROWS, site.queries)) for start in range(0, site.queries, ROWS))
-        values = np.concatenate([site.weights(heads, rows)[:, :, focus].mean(axis=0) for rows in blocks])
-    colour = head_colour(heads[0], look.dark) if len(heads) == 1 else head_colour(0, look.dark)
+        parts = [read(record, look, together[0], rows) for rows in blocks]
+        values = np.concatenate([weights[:, focus] for weights, _, _ in parts])
+        hidden = np.concatenate([off[:, focus] for _, _, off in parts])
+    colour = together[0].colour(look.dark) if together else head_colour(0, look.dark)
     about = (query_tokens if looking else key_tokens)[focus]
     note = f"{'where' if looking else 'what looks at'} {short_label(about)} ({focus})" + (
         " looks" if looking else ""
     )
-    if len(heads) > 1:
-        note += f"  ·  mean of {len(heads)} heads"
+    if len(look.heads) > 1 and look.combine == "each":
+        note += f"  ·  mean of {len(look.heads)} heads"
+    if words := describe_shown(record, look):
+        note += f"  ·  {words}"
     note += f"  ·  {look.scale} scale"
     span = window(len(shown), focus, MAX_TEXT_TOKENS)
     if len(span) < len(shown):
@@ -54,7 +60,7 @@ def draw_text(record: AttentionRecord, look: Look) -> Figure:
     axes = blank_axes(figure, share)
     axes.set_xlim(0, 94)
     axes.set_ylim(len(lines) - 0.3, -0.7)
-    strength = scaled(np.nan_to_num(values), look.scale)
+    strength = scaled(np.nan_to_num(np.where(hidden, 0, values)), look.scale)
     same = look.site != "cross"
     for row, line in enumerate(lines):
         for column, width, offset, text in line:
@@ -64,7 +70,8 @@ def draw_text(record: AttentionRecord, look: Look) -> Figure:
                 _rectangle(column, row, width, colour, float(strength[position]), paper.ink if held else None)
             )
             axes.text(
-                column + 2, row, text, va="center", size=8, color=paper.ink,
+                column + 2, row, text, va="center", size=8,
+                color=paper.soft if hidden[position] else paper.ink,
                 weight="bold" if held else "normal", parse_math=False,
             )  # fmt: skip
     return figure
