@@ -58,8 +58,8 @@ def tables(only: str | None, *, quick: bool) -> str:
         found = page.measure([64] if quick else [64, 256, 512], ALL_HEADS, tell)
         parts += [
             "In JupyterLab and headless Chromium without a GPU, "
-            f"{tensors.LAYERS} layers x {tensors.HEADS} heads of arrays, all heads of a layer on screen: from "
-            "the input to the end of the first frame that draws, and to the last mark (lines are drawn "
+            f"{tensors.LAYERS} layers x {tensors.HEADS} heads of arrays, all heads of a layer on screen: "
+            "from the input to the end of the first frame that draws, and to the last mark (lines are drawn "
             "strongest first; exact values follow a hover).",
             page.report(found),
         ]

@@ -22,11 +22,11 @@ METHOD = """
     from a CDN are handed to it at once (jQuery 2.1.4 for 2.0.0, which npm does not have). Stored:
     in the saved notebook, with our widget's state and front end; for BertViz, its HTML. Python's
     CPU: to make the widget or the HTML; ours also answers the page. CPU: of the page's main thread,
-    which a busy machine hardly distorts; SVG is painted by other threads and not counted. Change: a layer not seen before; in the model view, a head opened. Hover: a token;
-    in our model view, a head. Memory: how far the page's process grew. A page that is not drawn in
-    {seconds} s, or grows over {gigabytes} GB, is ended, and longer inputs are not tried (–).
-    BertViz's neuron view runs on its own GPT-2 class of 2019, with the weights of the transformers
-    model that ours runs on.
+    which a busy machine hardly distorts; SVG is painted by other threads and not counted. Change: a
+    layer not seen before; in the model view, a head opened. Hover: a token; in our model view, a
+    head. Memory: how far the page's process grew. A page that is not drawn in {seconds} s, or grows
+    over {gigabytes} GB, is ended, and longer inputs are not tried (–). BertViz's neuron view runs
+    on its own GPT-2 class of 2019, with the weights of the transformers model that ours runs on.
 """
 SAVED = """
     **Saved.** The HTML that `html_action='return'` gives in either package, opened from disk.
@@ -123,7 +123,7 @@ def _wire(found: Comparison) -> str:
         items = [item for item in found.measured if item.tool == LIVE and item.view == view]
         sizes = [f"{in_bytes(sent)} at {it.tokens}" for it in items if (sent := it.get("built", "wire"))]
         parts += [f"{view} view {', '.join(sizes)}"] if sizes else []
-    return f"Bytes between kernel and page until our view is drawn: {'; '.join(parts)}."
+    return f"Bytes between kernel and page until our view is drawn: {'; '.join(parts) or 'not known'}."
 
 
 def _heading(found: Comparison) -> str:
