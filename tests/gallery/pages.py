@@ -37,10 +37,11 @@ CASES = (
     "running",
     "terms",
     "keys4096",
+    "heads64",
     "empty",
     "pins",
 )
-VIEWS = ("head", "model", "neuron", "matrix", "text")
+VIEWS = ("head", "model", "neuron", "matrix", "text", "metrics")
 
 
 def build() -> Path:

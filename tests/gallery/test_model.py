@@ -164,3 +164,62 @@ def test_the_page_follows_python(gallery: Gallery) -> None:
     page.evaluate("window.gallery[0].state.setAll({ layer: 0, heads: [0] })")
     expect(cell(page)).to_have_attribute("aria-label", "Layer 0, head 0, previous token .97")
     expect(card(page)).to_contain_text("Layer 0, head 0")
+
+
+def test_a_metric_orders_the_heads(gallery: Gallery) -> None:
+    page = opened(gallery, "default", width=800, window=860)
+    page.get_by_role("combobox", name="Metric").select_option("previous")
+    page.get_by_role("radio", name="by metric").click()
+    rest(page)
+    assert [trait(page, name) for name in ("metric", "order")] == ["previous", "metric"]
+    expect(page.locator(".ap-readout")).to_contain_text("Previous token, highest first")
+    grid(page).focus()
+    page.keyboard.press("Home")
+    for _ in range(8):
+        page.keyboard.press("ArrowUp")
+    # The head that was made to look at the token before.
+    expect(cell(page)).to_have_attribute("aria-label", "Layer 0, head 0, previous token .97")
+    assert "Previous token .9" in (cell(page).get_attribute("aria-description") or "")
+    page.keyboard.press("Enter")
+    assert [trait(page, "layer"), trait(page, "heads"), trait(page, "view")] == [0, [0], "head"]
+
+
+def test_a_limit_fades_heads_and_drops_them_from_the_order(gallery: Gallery) -> None:
+    page = opened(gallery, "tokens200", width=800, window=860)
+    page.get_by_role("combobox", name="Metric").select_option("previous")
+    rest(page)
+    before = page.locator(".ap-model-canvas").evaluate("canvas => canvas.toDataURL()")
+    slider = page.get_by_role("slider", name="Fade heads below")
+    slider.fill("50")
+    expect(page.locator(".ap-readout")).to_contain_text("24 of 144 heads ≥ .50")
+    rest(page)
+    assert page.locator(".ap-model-canvas").evaluate("canvas => canvas.toDataURL()") != before
+    assert grid(page).get_attribute("aria-rowcount") == "12"
+    page.get_by_role("radio", name="by metric").click()
+    rest(page)
+    rows, columns = (int(grid(page).get_attribute(f"aria-{name}count") or 0) for name in ("row", "col"))
+    assert 24 <= rows * columns < 24 + columns
+    slider.fill("0")
+    expect(page.locator(".ap-readout")).to_contain_text("144 heads in 12 layers")
+    assert trait(page, "cut") is None
+
+
+def test_a_head_is_pinned_where_it_is(gallery: Gallery) -> None:
+    page = opened(gallery)
+    grid(page).focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("p")
+    assert trait(page, "pinned") == [{"site": "decoder", "layer": 1, "head": 0}]
+    assert [trait(page, "layer"), trait(page, "heads")] == [2, [0, 1]]
+
+
+def test_only_heads_on_offer_are_shown(gallery: Gallery) -> None:
+    page = opened(gallery, "tokens200")
+    page.evaluate(
+        "window.gallery[0].state.set('filters', { pair: 'all', special: true, top: 0, heads: [2, 5] })"
+    )
+    expect(page.locator(".ap-readout")).to_contain_text("24 heads in 12 layers")
+    assert grid(page).get_attribute("aria-colcount") == "2"
+    grid(page).focus()
+    page.keyboard.press("End")
+    expect(cell(page)).to_have_attribute("aria-label", "Layer 4, head 5")

@@ -176,7 +176,7 @@ export function createChips(app: ExplorerApp, abort: AbortSignal): HTMLElement {
     setAttribute(group, "data-compact", compact);
     const palette = app.palette.value;
     // Among all heads a click changes the layer: chips of another width would move the grid under the pointer.
-    const wordless = compact || app.view.value === "model";
+    const wordless = compact || app.view.value === "model" || app.view.value === "metrics";
     chips.forEach(({ button, canvas, name, note }, head) => {
       const known = app.headNote(now.info.layer, head);
       const about = known === null ? "" : `${known.title} ${decimal(known.score, 2)}`;

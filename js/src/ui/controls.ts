@@ -97,6 +97,7 @@ export function createControls(app: ExplorerApp, abort: AbortSignal): HTMLElemen
   const head = createSlider(
     {
       name: "Head",
+      className: "aw-which",
       state: () => {
         const count = app.data.value?.info.heads ?? 1;
         const offered = headsOffered(count, app.filters.value);
