@@ -55,8 +55,9 @@ class Watch(TorchFunctionMode):
             return result
         result = func(*args, **kwargs)
         if isinstance(result, Tensor):
-            tape.follow(func.__name__, args, kwargs, result)
-            tape.rotation.follow(func.__name__, args, result, self._module)
+            name = getattr(func, "__name__", "")
+            tape.follow(name, args, kwargs, result)
+            tape.rotation.follow(name, args, result, self._module)
         if func is F.multi_head_attention_forward:
             self._record_fused(args, kwargs, result)
         elif func in SOFTMAX:

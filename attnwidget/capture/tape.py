@@ -201,7 +201,7 @@ class Tape:
                 self.add_dense(module, dense, value, kept, call.query.dtype)
                 self._begin_following(start, value, output)
                 return
-        verify.demand_fidelity(fidelity, call.query.dtype, self.structure.name(module))
+        verify.demand_fidelity(fidelity, call.query.dtype, self.structure.name(module), self.exact)
         # A softmax on the way, of a router for example, was not the attention after all.
         self.found = [(m, s) for m, s in self.found if m is not module or s.route != "softmax"]
         self._add(module, replace(site, fidelity=fidelity))
@@ -254,7 +254,7 @@ class Tape:
         site = self._dense_site(module, "softmax", weights, queries, keys)
         if site is not None:
             fidelity = verify.relative_error(second[:, None], kept[:, None])
-            verify.demand_fidelity(fidelity, output.dtype, self.structure.name(module))
+            verify.demand_fidelity(fidelity, output.dtype, self.structure.name(module), self.exact)
             self._add(module, replace(site, fidelity=fidelity))
 
     def _check(self, module: nn.Module, output: Tensor) -> None:
@@ -268,7 +268,7 @@ class Tape:
     ) -> None:
         """Verify a dense site and keep it."""
         fidelity = verify.spot_check(site, value, kept)
-        verify.demand_fidelity(fidelity, dtype, self.structure.name(module))
+        verify.demand_fidelity(fidelity, dtype, self.structure.name(module), self.exact)
         self._add(module, replace(site, fidelity=fidelity))
 
     # ------------------------------------------------------------------ what becomes of the output

@@ -72,12 +72,14 @@ def demand_finite(output: Tensor, name: str, layer: int | None) -> None:
         )
 
 
-def demand_fidelity(fidelity: float, dtype: torch.dtype, name: str) -> None:
-    """Raise FidelityError if a site's recomputation does not agree with the module."""
+def demand_fidelity(fidelity: float, dtype: torch.dtype, name: str, exact: bool) -> None:
+    """Raise FidelityError if a site's recomputation does not agree with the module; `exact` was the mode."""
     limit = tolerance(dtype)
     if not fidelity <= limit:
         raise FidelityError(
             f"Recomputed attention of {name} differs from the module's own output by {fidelity:.1e} "
             f"(limit {limit:.0e}): the model changes attention in a way that is not understood.",
-            "Try exact=True, which records the weights of an eager run.",
+            "Pass the model's own attentions to AttentionRecord.from_attentions."
+            if exact
+            else "Try exact=True, which records the weights of an eager run.",
         )

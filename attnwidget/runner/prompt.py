@@ -48,7 +48,7 @@ class IdsPrompt:
     more: Mapping[str, Tensor] = field(default_factory=dict, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SensePrompt:
     """An image or a sound without text, as a processor returns it: a batch of one."""
 
@@ -187,7 +187,7 @@ def _read_mapping(given: Mapping[str, Any]) -> IdsPrompt | SensePrompt:
             "Every position of the prompt is masked.", "Leave at least one token unmasked."
         )
     more = {name: value for name, value in given.items() if name not in _OF_TOKENS}
-    read = read_inputs(more) if main_input(more) is not None else {}
+    read = read_inputs(more, beside_text=True) if main_input(more) is not None else {}
     return IdsPrompt(ids, None if mask is None else tuple(int(bool(each)) for each in mask), segments, read)
 
 

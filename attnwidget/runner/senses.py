@@ -28,13 +28,15 @@ def main_input(given: Mapping[str, Any]) -> str | None:
     return next((name for name in DIMENSIONS if given.get(name) is not None), None)
 
 
-def read_inputs(given: Mapping[str, Any]) -> dict[str, Tensor]:
+def read_inputs(given: Mapping[str, Any], *, beside_text: bool = False) -> dict[str, Tensor]:
     """Turn what a processor returned into a batch of one.
 
     Parameters
     ----------
     given : mapping of str to array or Tensor
         Images, sound and what belongs to them; the batch dimension may be missing from these.
+    beside_text : bool
+        Whether there are token ids as well: then several images, in any layout, may belong to one prompt.
 
     Returns
     -------
@@ -60,7 +62,7 @@ def read_inputs(given: Mapping[str, Any]) -> dict[str, Tensor]:
             ) from None
         if tensor.numel() == 0:
             raise EmptyPromptError(f"{name} is empty.", "Give an image or a sound.")
-        wanted = DIMENSIONS.get(name)
+        wanted = None if beside_text else DIMENSIONS.get(name)
         if wanted is not None:
             tensor = tensor[None] if tensor.ndim == wanted - 1 else tensor
             if tensor.ndim != wanted or not tensor.is_floating_point():

@@ -133,6 +133,19 @@ def test_a_text_with_an_image() -> None:
     assert ModelRunner(model).run(darker).id != record.id
 
 
+def test_images_beside_text_come_in_any_layout() -> None:
+    model, inputs = entry("qwen2_vl").build(), entry("qwen2_vl").inputs()
+    model.config.image_token_id = 190
+    inputs["input_ids"][0, 2:6] = 190
+    # Sixteen patches written as rows, of which two by two become one token.
+    inputs["pixel_values"] = torch.randn(16, 3 * 2 * 8 * 8, generator=torch.Generator().manual_seed(8))
+    inputs["image_grid_thw"] = torch.tensor([[1, 4, 4]])
+    inputs["mm_token_type_ids"] = (inputs["input_ids"] == 190).int()
+    record = ModelRunner(model).run(inputs)
+    assert_eager(record, model, "decoder", "attentions", **inputs)
+    assert any("images or sound is not shown" in note for note in record.notes)
+
+
 # ---------------------------------------------------------------------- sound
 
 
