@@ -24,6 +24,9 @@ CUT_OFF = """() => {
     if ((own || bar) && !says && element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 0) {
       cut.push(`${element.className || element.tagName}: ${element.scrollWidth} > ${element.clientWidth}`);
     }
+    // What a row of tokens has not scrolled to can be scrolled to.
+    const row = element.closest("[role='listbox'][aria-orientation='horizontal']");
+    if (row !== null && row !== element && getComputedStyle(row).overflowX === "auto") continue;
     if (own && box.right > root.getBoundingClientRect().right + 1) cut.push(`${element.className}: outside`);
   }
   return cut;

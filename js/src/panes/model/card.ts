@@ -98,8 +98,8 @@ export class HeadCard {
     const room = Math.max(96, look.room.height - FRAME - lines * LINE);
     const side = Math.min(look.room.width - PADDING, MOST - PADDING, room);
     this.root.style.width = `${Math.min(look.room.width, Math.max(HeadCard.LEAST, side + PADDING))}px`;
-    const w = Math.round(Math.min(side, side * look.aspect));
-    const h = Math.round(Math.min(side, side / look.aspect));
+    const w = Math.max(4, Math.round(Math.min(side, side * look.aspect)));
+    const h = Math.max(4, Math.round(Math.min(side, side / look.aspect)));
     this.#canvas.style.width = `${w}px`;
     this.#canvas.style.height = `${h}px`;
     this.#canvas.setAttribute("aria-label", `Pattern of layer ${layer}, head ${head}`);
