@@ -29,6 +29,10 @@ class SeenTensors:
     def __bool__(self) -> bool:
         return bool(self._seen)
 
+    def alive(self) -> bool:
+        """Whether anybody still holds one of the tensors."""
+        return any(known() is not None for known in self._seen.values())
+
     def among(self, values: Iterable[Any]) -> bool:
         """Whether one of the values, or of the members of a list among them, is in the set."""
         for value in values:

@@ -57,11 +57,6 @@ class Follower:
         Output at the last position of the prompt, head after head.
     place : int
         Row of that position once the output is written as rows.
-
-    Attributes
-    ----------
-    done : bool
-        Whether the projection's result has been used, so that nothing more is to be learnt.
     """
 
     def __init__(self, start: Tensor, value: Tensor, heads: int, last: Tensor, place: int) -> None:
@@ -73,7 +68,12 @@ class Follower:
         self._width = heads * value.shape[-1]
         self._last = last
         self._place = place
-        self.done = False
+        self._used = False
+
+    @property
+    def done(self) -> bool:
+        """Whether the projection's result has been used and nobody can read the output again."""
+        return self._used and not self._way.alive()
 
     def follow(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
@@ -99,13 +99,13 @@ class Follower:
             if weight is not None:
                 self._beyond.add(result)
             return weight or False
-        if self._beyond and self._beyond.among(given):
+        if not self._used and self._beyond.among(given):
             if name in _LINEAR:
                 return False
             if name in _MOVES:
                 self._beyond.add(result)
             else:
-                self.done = True
+                self._used = True
         return None
 
     def norms(self, weight: Weight) -> NDArray[np.float32]:

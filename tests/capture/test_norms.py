@@ -203,10 +203,17 @@ def _adapter_first(model: Own, attended: Tensor) -> Tensor:
     return model.low(flat) @ torch.ones(4, 32) + model.out(flat)
 
 
+def _adapter_at_the_end(model: Own, attended: Tensor) -> Tensor:
+    flat = attended.flatten(2)
+    states = torch.relu(model.out(flat) + 1)
+    return states + model.low(flat) @ torch.ones(4, 32)
+
+
 REWORKED: dict[str, Callable[[Own, Tensor], Tensor]] = {
     "gated": lambda model, attended: model.out(attended.flatten(2) * 0.5),
     "gated in place": lambda model, attended: model.out(attended.flatten(2).mul_(0.5)),
     "an adapter after": _adapter_last,
+    "an adapter much later": _adapter_at_the_end,
     "an adapter before": _adapter_first,
     "two projections": lambda model, attended: model.second(model.out(attended.flatten(2))),
     "heads mixed up": lambda model, attended: model.out(attended.transpose(2, 3).flatten(2)),
