@@ -152,7 +152,7 @@ def test_every_control_is_reached_with_tab(gallery: Gallery) -> None:
             )
         )
         assert page.evaluate("document.activeElement.matches('.attnwidget :focus-visible')")
-    wanted = ["Prompt", "Run", "Head", "Layer", "Head", "Hide weights below", "Head 0"]
+    wanted = ["Prompt", "Run", "Head", "Layer", "Head", "Hide weights below", "Filter", "Head 0"]
     assert names[: len(wanted)] == wanted
 
 

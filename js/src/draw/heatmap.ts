@@ -130,6 +130,8 @@ function drawHiddenCells(
     }
   }
   context.clip();
+  // Among small cells the texture must not outshine the weights that are left.
+  context.globalAlpha = Math.min(frame.cellWidth, frame.cellHeight) * viewport.zoom < 8 ? 0.4 : 1;
   drawDots(context, null, { x: 0, y: 0, width: frame.width, height: frame.height }, theme);
   context.restore();
 }

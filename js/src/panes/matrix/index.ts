@@ -155,11 +155,21 @@ class MatrixPane {
     const sink = data.info.sinks ? SINK_GAP + SINK_WIDTH : 0;
     const left = Math.round(Math.max(36, characters(data.queryTokens.label))) + extra;
     const top = Math.round(Math.max(sink > 0 ? 40 : 24, characters(data.keyTokens.label))) + extra;
-    const words = this.#pack(first, count, left, top, sink);
-    const cell = Math.min(words.frame.cellWidth, words.frame.cellHeight) * this.#viewport.zoom;
-    return cell >= TOKEN_CELL
-      ? words
-      : this.#pack(first, count, Math.min(left, 52 + extra), (sink > 0 ? 40 : 24) + extra, sink);
+    const [bareLeft, bareTop] = [Math.min(left, 52 + extra), (sink > 0 ? 40 : 24) + extra];
+    const { zoom } = this.#viewport;
+    // Each axis carries tokens where its own cells are large enough; rows give way first.
+    for (const [l, t] of [
+      [left, top],
+      [bareLeft, top],
+      [left, bareTop],
+    ] as const) {
+      const packed = this.#pack(first, count, l, t, sink);
+      const { cellWidth, cellHeight } = packed.frame;
+      const rowsFit = l === bareLeft || cellHeight * zoom >= TOKEN_CELL;
+      const columnsFit = t === bareTop || cellWidth * zoom >= TOKEN_CELL;
+      if (rowsFit && columnsFit) return packed;
+    }
+    return this.#pack(first, count, bareLeft, bareTop, sink);
   }
 
   #pack(first: Pattern, count: number, left: number, top: number, sink: number) {
