@@ -157,12 +157,14 @@ def test_pointing_reads_a_head_and_clicks_lead_to_it(gallery: Gallery) -> None:
     expect(page.get_by_role("button", name="Layer 1, head 1: .")).to_be_visible()
     page.mouse.click(x, y)
     assert trait(page, "layer", "heads", "view") == [1, [1], "metrics"]
+    page.mouse.dblclick(x, y)
+    assert trait(page, "layer", "heads", "view") == [1, [1], "head"]
+    page.keyboard.press("6")
+    page.wait_for_selector(".ap-metrics[data-drawn]")
     page.keyboard.down("Shift")
     page.mouse.click(x, y)
     page.keyboard.up("Shift")
     assert trait(page, "pinned", "view") == [[{"site": "decoder", "layer": 1, "head": 1}], "metrics"]
-    page.mouse.dblclick(x, y)
-    assert trait(page, "layer", "heads", "view") == [1, [1], "head"]
 
 
 def test_many_heads_scroll_under_their_labels(gallery: Gallery) -> None:
