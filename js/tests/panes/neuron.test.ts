@@ -135,6 +135,18 @@ describe("the neuron pane", () => {
     expect(find(".ap-clear")?.hidden).toBe(true);
   });
 
+  it("keeps the brush over queries, and drops it where the dimensions are others", async () => {
+    const explorer = await open();
+    await press("[role=grid]", "ArrowRight");
+    await press("[role=grid]", "ArrowRight", { shiftKey: true });
+    explorer.terms.value = termsOf({ query: 1 });
+    await frame();
+    expect(say(".ap-equation")).toContain("brushed 2 of 4 dims");
+    explorer.terms.value = termsOf({ q: Float32Array.of(1, 1), k: Float32Array.of(1, 0, 0, 1, 1, 1) });
+    await frame();
+    expect(say(".ap-equation")).not.toContain("brushed");
+  });
+
   it("shows the dimensions in the model's order on demand", async () => {
     await open();
     const buttons = [

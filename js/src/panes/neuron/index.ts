@@ -349,7 +349,12 @@ class NeuronPane {
       terms.weights.length === data.keyTokens.label.length &&
       terms.query < data.queryTokens.label.length;
     if (!fits || data.patterns.length === 0) return null;
-    if (this.#reading?.terms !== terms) this.#reading = readingOf(terms);
+    if (this.#reading?.terms !== terms) {
+      const reading = readingOf(terms);
+      // Places among other dimensions mean nothing.
+      if (this.#reading?.known?.q.length !== reading.known?.q.length) this.#brush = this.#place = null;
+      this.#reading = reading;
+    }
     return this.#reading;
   }
 
