@@ -25,11 +25,10 @@ WATCH = """(() => {
             return plain.apply(this, args);
         };
     }
-    window.benchTime = ({ action, ready, marked, quiet, limit, fromStart }) => new Promise((done) => {
+    window.benchTime = ({ action, ready, marked, busy, quiet, limit, fromStart }) => new Promise((done) => {
         const begun = fromStart ? 0 : performance.now();
         const isReady = new Function(`return Boolean(${ready || true})`);
         const { port1, port2 } = new MessageChannel();
-        const busy = 50;
         let [drawn, first, last, previous] = [0, null, null, begun];
         if (!fromStart) marks = 0;
         if (action) new Function(action)();
@@ -54,6 +53,9 @@ SPIN = "() => { const end = performance.now() + 200; while (performance.now() < 
 
 LIMIT_MS = 60_000
 QUIET_MS = 300
+# What browsers call a long task; and what no task takes.
+BUSY_MS = 50
+NEVER_MS = 1_000_000
 # Longer where a kernel is asked.
 QUIET_KERNEL_MS = 1_500
 
@@ -155,13 +157,13 @@ class Probe:
         self._idle = min(self._idle_rate() for _ in range(2))
 
     def settle(self) -> None:
-        """Wait until the page has nothing left to do."""
-        self._timed("", "", marked=False, quiet=2 * QUIET_MS)
+        """Give the page time to come to rest."""
+        self._timed("", "", marked=False, quiet=2 * QUIET_MS, busy=NEVER_MS)
 
     def _idle_rate(self) -> float:
         """Return the CPU seconds per second of a page to which nothing is done."""
         begun, cpu = time.monotonic(), self.cpu()
-        self._timed("", "", marked=False, quiet=2 * QUIET_MS)
+        self.settle()
         return (self.cpu() - cpu) / (time.monotonic() - begun)
 
     def memory(self) -> Memory:
@@ -175,7 +177,14 @@ class Probe:
         Path(f"/proc/{self.process}/clear_refs").write_text("5")
 
     def _timed(
-        self, action: str, ready: str, *, marked: bool, quiet: int, from_start: bool = False
+        self,
+        action: str,
+        ready: str,
+        *,
+        marked: bool,
+        quiet: int,
+        busy: int = BUSY_MS,
+        from_start: bool = False,
     ) -> tuple[float, float]:
         elapsed: Any = self.page.evaluate(
             "(options) => window.benchTime(options)",
@@ -183,6 +192,7 @@ class Probe:
                 "action": action,
                 "ready": ready,
                 "marked": marked,
+                "busy": busy,
                 "quiet": quiet,
                 "limit": LIMIT_MS,
                 "fromStart": from_start,

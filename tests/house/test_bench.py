@@ -33,7 +33,7 @@ def test_our_page_is_measured_step_by_step(bundle: Path, tmp_path: Path) -> None
 def test_what_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(page_runs.LIMITS, "built", 0.0)
     found = page_runs.measure("attnwidget", "head", 8, tmp_path)
-    assert found.failure == "hung for 0 s"
+    assert found.failure == "not built in 0 s"
     assert found.steps == {}
 
 
