@@ -117,8 +117,9 @@ def test_keyboard_path(gallery: Gallery) -> None:
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowDown")
     assert [trait(page, "layer"), trait(page, "heads")] == [2, [1]]
-    for digit, view in (("2", "model"), ("3", "matrix"), ("4", "text"), ("1", "head")):
-        page.keyboard.press(digit)
+    views = ("head", "model", "neuron", "matrix", "text", "metrics")
+    for digit, view in [*enumerate(views[1:], start=2), (1, views[0])]:
+        page.keyboard.press(str(digit))
         assert trait(page, "view") == view
     page.keyboard.press("?")
     keys = page.get_by_role("dialog", name="Keys")
