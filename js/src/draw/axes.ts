@@ -1,5 +1,6 @@
 // Axes of the matrix: tokens where cells are large enough, positions at round steps where they are not.
 import type { Palette } from "../core/types";
+import { widestLabel } from "../math/labels";
 import { cellCorner, cellsInSight, type Frame, labelStep, type Viewport } from "../math/viewport";
 
 export interface AxesData {
@@ -19,6 +20,8 @@ export interface AxesView {
 }
 
 const LABEL = 11;
+/** Width of a letter of the labels; what the pane reckons with when it makes room. */
+export const CHARACTER = 6.7;
 const GAP = 6;
 /** With less room above the cells than this, the token in focus is written flat. */
 const FLAT_TOP = 40;
@@ -46,7 +49,8 @@ export function drawAxes(
     rowLabel(context, words ? (data.queries[query] ?? "") : String(query), y, view.left - GAP - 2);
     if (!words) tick(context, -4, y, 0, y);
   }
-  const columnWords = width >= LABEL + 1;
+  // A row of cut-off labels says less than positions do.
+  const columnWords = width >= LABEL + 1 && widestLabel(data.keys, 10) * CHARACTER + 16 <= view.top + 1;
   const columnStep = columnWords ? 1 : labelStep(width, 8 + 7 * String(frame.keys).length);
   for (let key = firstStep(sight.keys.start, columnStep); key < sight.keys.end; key += columnStep) {
     const x = cellCorner(viewport, frame, 0, key).x + width / 2;

@@ -1,6 +1,7 @@
 // The matrix pane: queries x keys heat maps of the chosen heads, with zoom and pan down to the cell.
 import { COMBINED, describeCombined, measureOf, nameOf, titleOf } from "../../core/shown";
 import type { CreatePane, Explorer, Focus, LayerData, Pattern } from "../../core/types";
+import { CHARACTER } from "../../draw/axes";
 import { SEGMENT_ROOM } from "../../draw/segments";
 import { SINK_GAP, SINK_WIDTH } from "../../draw/sink";
 import { formatWeight } from "../../math/format";
@@ -150,7 +151,7 @@ class MatrixPane {
    * positions, which need less.
    */
   #fit(data: LayerData, first: Pattern, count: number) {
-    const characters = (labels: readonly string[]) => widestLabel(labels, 10) * 6.7 + 16;
+    const characters = (labels: readonly string[]) => widestLabel(labels, 10) * CHARACTER + 16;
     const extra = segmentsOf(data) === null ? 0 : SEGMENT_ROOM;
     const sink = data.info.sinks ? SINK_GAP + SINK_WIDTH : 0;
     const left = Math.round(Math.max(36, characters(data.queryTokens.label))) + extra;
