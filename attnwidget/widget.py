@@ -118,6 +118,7 @@ class AttentionExplorer(anywidget.AnyWidget):
     order = _set(t.Enum(get_args(Order), "layer"), "Model view: by layer, or by the metric.")
     cut = _set(t.Float(None, allow_none=True), "Model view fades heads whose metric is below it.")
     pinned = _set(t.List(), "Heads put aside to compare: (layer, head) pairs, or site, layer and head.")
+    comparing = _set(t.Bool(False), "Head view: pinned heads side by side.")
     theme = _set(t.Enum(get_args(Theme), "auto"), "auto follows the host.")
     height = _set(t.Int(470, min=200, max=4000), "Height of the view in CSS pixels.")
 

@@ -132,6 +132,7 @@ class State(TypedDict):
     order: Order
     cut: float | None
     pinned: list[HeadRef]
+    comparing: bool
     theme: Theme
     height: int
     status: Status
@@ -251,8 +252,8 @@ class LayerMeta(TypedDict):
 
     `error` is the largest absolute error of a pattern on the wire; 0 means exact float32.
     `pooled` says how many queries, and keys, stand behind one thumbnail pixel (1: every cell is
-    shown); a pixel is the largest weight of its block. `sinks` [heads, queries] f4 is what each query gives to
-    its learned sink, exactly; null where there is none.
+    shown); a pixel is the largest weight of its block. `sinks` [heads, queries] f4 is what each query gives
+    to its learned sink, exactly; null where there is none.
     """
 
     site: SiteKind

@@ -385,7 +385,7 @@ export function createExplorer(
     return now === null ? rows.rows.value : presentRows(rows.rows.value, now);
   });
 
-  const comparing = signal(false);
+  const comparing = traits.both("comparing");
   const pins = followPins({ loader, data: loaded, pinned, comparing }, abort);
   const compared = computed(() => {
     const kept = filters.value;

@@ -181,11 +181,11 @@ export interface Explorer {
   readonly order: Signal<Order>;
   readonly cut: Signal<number | null>;
   readonly pinned: Signal<HeadRef[]>;
+  /** Whether pinned heads stand side by side in the head view. */
+  readonly comparing: Signal<boolean>;
   readonly status: ReadonlySignal<Status>;
   // Of this view alone.
   readonly hover: Signal<Focus | null>;
-  /** Whether pinned heads stand side by side in the head view. */
-  readonly comparing: Signal<boolean>;
   /** What the inspector speaks of: the hovered token or cell, else what is held. */
   readonly focus: ReadonlySignal<Focus>;
   readonly palette: ReadonlySignal<Palette>;

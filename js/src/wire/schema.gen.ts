@@ -126,6 +126,7 @@ export interface State {
   order: Order;
   cut: number | null;
   pinned: HeadRef[];
+  comparing: boolean;
   theme: Theme;
   height: number;
   status: Status;
@@ -237,8 +238,8 @@ export interface LayerArgs {
  *
  * `error` is the largest absolute error of a pattern on the wire; 0 means exact float32.
  * `pooled` says how many queries, and keys, stand behind one thumbnail pixel (1: every cell is
- * shown); a pixel is the largest weight of its block. `sinks` [heads, queries] f4 is what each query gives to
- * its learned sink, exactly; null where there is none.
+ * shown); a pixel is the largest weight of its block. `sinks` [heads, queries] f4 is what each query gives
+ * to its learned sink, exactly; null where there is none.
  */
 export interface LayerMeta {
   site: SiteKind;

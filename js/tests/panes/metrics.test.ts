@@ -1,49 +1,28 @@
 // @vitest-environment happy-dom
 // The metrics pane over signals: what the map and the table say, and what they set.
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { HeadMetrics, Pane } from "../../src/core/types";
+import { describe, expect, it } from "vitest";
+import type { HeadMetrics } from "../../src/core/types";
 import { createMetricsPane } from "../../src/panes/metrics";
 import { asText, PAGE } from "../../src/panes/metrics/table";
 import { type TestExplorer, testExplorer } from "./explorer";
 import { infoOf, sampleMetrics } from "./metrics-sample";
 import { selfData } from "./sample";
+import { frame, useStage } from "./stage";
 
-const SIZE = { clientWidth: 900, clientHeight: 400 };
-
-let host: HTMLElement;
-let pane: Pane | null = null;
-
-beforeEach(() => {
-  for (const [name, value] of Object.entries(SIZE)) {
-    Object.defineProperty(HTMLElement.prototype, name, { configurable: true, get: () => value });
-  }
-  host = document.createElement("div");
-  document.body.append(host);
-});
-
-afterEach(() => {
-  pane?.destroy();
-  pane = null;
-  document.body.replaceChildren();
-  for (const name of Object.keys(SIZE)) Reflect.deleteProperty(HTMLElement.prototype, name);
-});
-
-async function frame(): Promise<void> {
-  for (let i = 0; i < 3; i++) await new Promise((resolve) => requestAnimationFrame(resolve));
-}
+const stage = useStage();
 
 async function open(metrics: HeadMetrics | null, metric = "share"): Promise<TestExplorer> {
   const explorer = testExplorer(selfData());
   explorer.view.value = "metrics";
   explorer.metric.value = metric;
   explorer.metrics.value = metrics;
-  pane = createMetricsPane(host, explorer);
+  stage.mount((host) => createMetricsPane(host, explorer));
   await frame();
   return explorer;
 }
 
-const find = (selector: string) => host.querySelector<HTMLElement>(selector);
-const all = (selector: string) => [...host.querySelectorAll<HTMLElement>(selector)];
+const find = (selector: string) => stage.host.querySelector<HTMLElement>(selector);
+const all = (selector: string) => [...stage.host.querySelectorAll<HTMLElement>(selector)];
 const say = (selector: string) => find(selector)?.textContent ?? "";
 const cell = (name: string) => find("[role=gridcell]")?.getAttribute(`aria-${name}`);
 

@@ -1,36 +1,15 @@
 // @vitest-environment happy-dom
 // The model pane over signals: what it says, what it sets, what it takes away.
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { ModelThumbnails, Pane } from "../../src/core/types";
+import { describe, expect, it } from "vitest";
+import type { ModelThumbnails } from "../../src/core/types";
 import { createModelPane } from "../../src/panes/model";
 import { U8_MASKED } from "../../src/wire/schema.gen";
 import { type TestExplorer, testExplorer } from "./explorer";
 import { sampleMetrics } from "./metrics-sample";
 import { selfData } from "./sample";
+import { frame, useStage } from "./stage";
 
-const SIZE = { clientWidth: 900, clientHeight: 400 };
-
-let host: HTMLElement;
-let pane: Pane | null = null;
-
-beforeEach(() => {
-  for (const [name, value] of Object.entries(SIZE)) {
-    Object.defineProperty(HTMLElement.prototype, name, { configurable: true, get: () => value });
-  }
-  host = document.createElement("div");
-  document.body.append(host);
-});
-
-afterEach(() => {
-  pane?.destroy();
-  pane = null;
-  document.body.replaceChildren();
-  for (const name of Object.keys(SIZE)) Reflect.deleteProperty(HTMLElement.prototype, name);
-});
-
-async function frame(): Promise<void> {
-  for (let i = 0; i < 3; i++) await new Promise((resolve) => requestAnimationFrame(resolve));
-}
+const stage = useStage();
 
 /** Layers 1, 2 and 5 of four heads over three tokens; head 1 of layer 5 links "sat" to "cat". */
 function thumbnails(more: Partial<ModelThumbnails> = {}): ModelThumbnails {
@@ -54,12 +33,12 @@ function thumbnails(more: Partial<ModelThumbnails> = {}): ModelThumbnails {
 async function open(model: ModelThumbnails | null): Promise<TestExplorer> {
   const explorer = testExplorer(selfData());
   explorer.model.value = model;
-  pane = createModelPane(host, explorer);
+  stage.mount((host) => createModelPane(host, explorer));
   await frame();
   return explorer;
 }
 
-const find = (selector: string) => host.querySelector<HTMLElement>(selector);
+const find = (selector: string) => stage.host.querySelector<HTMLElement>(selector);
 const say = (selector: string) => find(selector)?.textContent ?? "";
 const name = () => find("[role=gridcell]")?.getAttribute("aria-label");
 
@@ -198,7 +177,7 @@ describe("the model pane", () => {
 
     it("sets order and limit by its controls", async () => {
       const explorer = await measured();
-      [...host.querySelectorAll<HTMLElement>("[role=radio]")]
+      [...stage.host.querySelectorAll<HTMLElement>("[role=radio]")]
         .find((one) => one.textContent === "by metric")
         ?.click();
       expect(explorer.order.value).toBe("metric");
@@ -236,12 +215,11 @@ describe("the model pane", () => {
 
   it("takes everything away when it is destroyed", async () => {
     const explorer = await open(thumbnails());
-    pane?.destroy();
-    pane = null;
-    expect(host.childElementCount).toBe(0);
+    stage.clear();
+    expect(stage.host.childElementCount).toBe(0);
     explorer.model.value = thumbnails({ layers: [0, 1, 2] });
     explorer.layer.value = 1;
     await frame();
-    expect(host.childElementCount).toBe(0);
+    expect(stage.host.childElementCount).toBe(0);
   });
 });

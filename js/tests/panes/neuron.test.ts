@@ -1,36 +1,15 @@
 // @vitest-environment happy-dom
 // The neuron pane over signals: what it says, what it sets, what it takes away.
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Pane, ScoreTerms } from "../../src/core/types";
+import { describe, expect, it } from "vitest";
+import type { ScoreTerms } from "../../src/core/types";
 import { createNeuronPane } from "../../src/panes/neuron";
 import { formatHeads } from "../../src/panes/neuron/words";
 import { MASKED } from "../../src/wire/schema.gen";
 import { type TestExplorer, testExplorer } from "./explorer";
 import { selfData } from "./sample";
+import { frame, useStage } from "./stage";
 
-const SIZE = { clientWidth: 900, clientHeight: 400 };
-
-let host: HTMLElement;
-let pane: Pane | null = null;
-
-beforeEach(() => {
-  for (const [name, value] of Object.entries(SIZE)) {
-    Object.defineProperty(HTMLElement.prototype, name, { configurable: true, get: () => value });
-  }
-  host = document.createElement("div");
-  document.body.append(host);
-});
-
-afterEach(() => {
-  pane?.destroy();
-  pane = null;
-  document.body.replaceChildren();
-  for (const name of Object.keys(SIZE)) Reflect.deleteProperty(HTMLElement.prototype, name);
-});
-
-async function frame(): Promise<void> {
-  for (let i = 0; i < 3; i++) await new Promise((resolve) => requestAnimationFrame(resolve));
-}
+const stage = useStage();
 
 /** "sat" over "The", "cat" and "sat": scores 1, 2 and 0 from four dimensions. */
 function termsOf(more: Partial<ScoreTerms> = {}): ScoreTerms {
@@ -64,12 +43,12 @@ async function open(terms: ScoreTerms | null = termsOf()): Promise<TestExplorer>
   explorer.view.value = "neuron";
   explorer.heads.value = [0];
   explorer.terms.value = terms;
-  pane = createNeuronPane(host, explorer);
+  stage.mount((host) => createNeuronPane(host, explorer));
   await frame();
   return explorer;
 }
 
-const find = (selector: string) => host.querySelector<HTMLElement>(selector);
+const find = (selector: string) => stage.host.querySelector<HTMLElement>(selector);
 const say = (selector: string) => find(selector)?.textContent?.replace(/\s+/g, " ").trim() ?? "";
 const cell = () => find("[role=gridcell]")?.getAttribute("aria-label");
 
@@ -150,7 +129,7 @@ describe("the neuron pane", () => {
   it("shows the dimensions in the model's order on demand", async () => {
     await open();
     const buttons = [
-      ...host.querySelectorAll<HTMLButtonElement>('[aria-label="Order of dimensions"] button'),
+      ...stage.host.querySelectorAll<HTMLButtonElement>('[aria-label="Order of dimensions"] button'),
     ];
     buttons[1]?.click();
     await frame();
@@ -161,7 +140,7 @@ describe("the neuron pane", () => {
 
   it("chooses another query among all tokens", async () => {
     const explorer = await open();
-    const tokens = [...host.querySelectorAll<HTMLElement>("[role=option]")];
+    const tokens = [...stage.host.querySelectorAll<HTMLElement>("[role=option]")];
     expect(tokens.map((token) => token.textContent)).toEqual(["The", "cat", "sat"]);
     expect(tokens.map((token) => token.classList.contains("ap-shown"))).toEqual([false, false, true]);
     await press("[role=option]:nth-child(3)", "ArrowLeft");
@@ -239,12 +218,11 @@ describe("the neuron pane", () => {
   it("takes everything away when it is destroyed, also what points at a token", async () => {
     const explorer = await open();
     await press("[role=grid]", "ArrowUp");
-    pane?.destroy();
-    pane = null;
-    expect(host.childElementCount).toBe(0);
+    stage.clear();
+    expect(stage.host.childElementCount).toBe(0);
     expect(explorer.hover.value).toBeNull();
     explorer.terms.value = termsOf({ query: 1 });
     await frame();
-    expect(host.childElementCount).toBe(0);
+    expect(stage.host.childElementCount).toBe(0);
   });
 });

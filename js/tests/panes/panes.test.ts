@@ -1,39 +1,16 @@
 // @vitest-environment happy-dom
 // The panes over signals: what their text says. Pixels are looked at in Chromium, by the gallery's tests.
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Pane } from "../../src/core/types";
+import { describe, expect, it } from "vitest";
 import { panes } from "../../src/panes";
 import type { View } from "../../src/wire/schema.gen";
 import { type TestExplorer, testExplorer } from "./explorer";
 import { crossData, selfData } from "./sample";
+import { frame, useStage } from "./stage";
 
-const SIZE = { clientWidth: 700, clientHeight: 400 };
-
-let host: HTMLElement;
-let pane: Pane | null = null;
-
-/** happy-dom lays nothing out: every element gets the size of a pane. */
-beforeEach(() => {
-  for (const [name, value] of Object.entries(SIZE)) {
-    Object.defineProperty(HTMLElement.prototype, name, { configurable: true, get: () => value });
-  }
-  host = document.createElement("div");
-  document.body.append(host);
-});
-
-afterEach(() => {
-  pane?.destroy();
-  pane = null;
-  document.body.replaceChildren();
-  for (const name of Object.keys(SIZE)) Reflect.deleteProperty(HTMLElement.prototype, name);
-});
-
-async function frame(): Promise<void> {
-  for (let i = 0; i < 3; i++) await new Promise((resolve) => requestAnimationFrame(resolve));
-}
+const stage = useStage(700);
 
 async function open(view: View, explorer: TestExplorer): Promise<void> {
-  pane = panes[view](host, explorer);
+  stage.mount((host) => panes[view](host, explorer));
   await frame();
 }
 
@@ -42,17 +19,17 @@ function point(element: Element | null | undefined, type: string): void {
 }
 
 function say(selector: string): string {
-  return host.querySelector(selector)?.textContent ?? "";
+  return stage.host.querySelector(selector)?.textContent ?? "";
 }
 
 describe.each<View>(["head", "matrix", "text"])("the %s pane", (view) => {
   it("waits for data without a word, and takes it when it comes", async () => {
     const explorer = testExplorer(null);
     await open(view, explorer);
-    expect(host.querySelectorAll("button.ap-token, .ap-word, figure")).toHaveLength(0);
+    expect(stage.host.querySelectorAll("button.ap-token, .ap-word, figure")).toHaveLength(0);
     explorer.data.value = selfData();
     await frame();
-    expect(host.querySelectorAll("button.ap-token, .ap-word, figure").length).toBeGreaterThan(1);
+    expect(stage.host.querySelectorAll("button.ap-token, .ap-word, figure").length).toBeGreaterThan(1);
   });
 
   it("takes everything away when it is destroyed, also what points at a token", async () => {
@@ -60,14 +37,13 @@ describe.each<View>(["head", "matrix", "text"])("the %s pane", (view) => {
     await open(view, explorer);
     explorer.hover.value = { query: 1, key: null };
     await frame();
-    pane?.destroy();
-    pane = null;
-    expect(host.childElementCount).toBe(0);
+    stage.clear();
+    expect(stage.host.childElementCount).toBe(0);
     expect(explorer.hover.value).toBeNull();
     explorer.data.value = crossData();
     explorer.hover.value = { query: 0, key: 1 };
     await frame();
-    expect(host.childElementCount).toBe(0);
+    expect(stage.host.childElementCount).toBe(0);
   });
 
   it("bears a focus that lies outside a shorter record", async () => {
@@ -79,13 +55,13 @@ describe.each<View>(["head", "matrix", "text"])("the %s pane", (view) => {
     await frame();
     explorer.hold({ query: 40, key: 50 });
     await frame();
-    expect(host.childElementCount).toBe(1);
+    expect(stage.host.childElementCount).toBe(1);
   });
 });
 
 describe("the head pane", () => {
-  const query = (index: number) => host.querySelectorAll(".ap-column-query .ap-token")[index];
-  const key = (index: number) => host.querySelectorAll(".ap-column-key .ap-token")[index];
+  const query = (index: number) => stage.host.querySelectorAll(".ap-column-query .ap-token")[index];
+  const key = (index: number) => stage.host.querySelectorAll(".ap-column-key .ap-token")[index];
 
   it("shows what the token under the pointer looks at, approximately until the exact row is there", async () => {
     const explorer = testExplorer(selfData({ error: 0.004 }));
@@ -139,17 +115,18 @@ describe("the head pane", () => {
     await open("head", explorer);
     explorer.hold({ query: 0, key: null });
     await frame();
-    expect(host.querySelector<HTMLElement>(".ap-sink")?.hidden).toBe(false);
+    expect(stage.host.querySelector<HTMLElement>(".ap-sink")?.hidden).toBe(false);
     expect(say(".ap-sink .ap-number")).toBe(".500");
     explorer.data.value = selfData();
     await frame();
-    expect(host.querySelector<HTMLElement>(".ap-sink")?.hidden).toBe(true);
+    expect(stage.host.querySelector<HTMLElement>(".ap-sink")?.hidden).toBe(true);
   });
 
   it("numbers the keys only where they are other tokens", async () => {
     const explorer = testExplorer(crossData());
     await open("head", explorer);
-    const place = () => host.querySelector<HTMLElement>(".ap-column-key")?.style.getPropertyValue("--index");
+    const place = () =>
+      stage.host.querySelector<HTMLElement>(".ap-column-key")?.style.getPropertyValue("--index");
     expect(place()).not.toBe("0px");
     explorer.data.value = selfData();
     await frame();
@@ -158,7 +135,7 @@ describe("the head pane", () => {
 });
 
 describe("the matrix pane", () => {
-  const surface = () => host.querySelector<HTMLElement>("canvas[role=application]");
+  const surface = () => stage.host.querySelector<HTMLElement>("canvas[role=application]");
   const press = (key: string) =>
     surface()?.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
 
@@ -189,7 +166,7 @@ describe("the matrix pane", () => {
     if (first === undefined) throw new Error("the sample has heads");
     const patterns = Array.from({ length: 6 }, (_, head) => ({ ...first, head }));
     await open("matrix", testExplorer({ ...data, patterns }));
-    expect(host.querySelectorAll("figure")).toHaveLength(4);
+    expect(stage.host.querySelectorAll("figure")).toHaveLength(4);
     expect(say(".ap-readout")).toContain("showing 4 of 6 chosen heads");
   });
 
@@ -197,7 +174,8 @@ describe("the matrix pane", () => {
     const data = selfData();
     const long = { ...data, patterns: data.patterns.map((one) => ({ ...one, queries: 100, keys: 100 })) };
     await open("matrix", testExplorer(long));
-    const named = (name: string) => host.querySelector<HTMLButtonElement>(`button[aria-label="${name}"]`);
+    const named = (name: string) =>
+      stage.host.querySelector<HTMLButtonElement>(`button[aria-label="${name}"]`);
     expect(named("Zoom out")?.disabled).toBe(true);
     named("Zoom in")?.click();
     await frame();
@@ -212,7 +190,7 @@ describe("the matrix pane", () => {
 });
 
 describe("the text pane", () => {
-  const words = () => [...host.querySelectorAll<HTMLElement>(".ap-word")];
+  const words = () => [...stage.host.querySelectorAll<HTMLElement>(".ap-word")];
 
   it("says what its colours are, and turns around with the direction", async () => {
     const explorer = testExplorer(selfData());
@@ -245,7 +223,7 @@ describe("the text pane", () => {
   it("shows both texts in cross attention, each colouring the other", async () => {
     const explorer = testExplorer(crossData());
     await open("text", explorer);
-    const texts = [...host.querySelectorAll<HTMLElement>(".ap-flow")].filter(({ hidden }) => !hidden);
+    const texts = [...stage.host.querySelectorAll<HTMLElement>(".ap-flow")].filter(({ hidden }) => !hidden);
     expect(texts.map((flow) => flow.textContent)).toEqual(["Die Katze", "The cat sat"]);
     point(texts[0]?.querySelector('[data-index="1"]'), "pointerover");
     await frame();

@@ -60,6 +60,7 @@ export function defaultState(more: Partial<State>): State {
     order: "layer",
     cut: null,
     pinned: [],
+    comparing: false,
     theme: "auto",
     height: 470,
     status: IDLE,
