@@ -40,6 +40,9 @@ CASES = (
     "heads64",
     "empty",
     "pins",
+    "pair",
+    "norms",
+    "translation",
 )
 VIEWS = ("head", "model", "neuron", "matrix", "text", "metrics")
 

@@ -541,7 +541,7 @@ export function createCases(embedded?: EmbeddedRecord): readonly GalleryCase[] {
       "norms",
       "Words, by norms",
       pairRecord({
-        record: "pair.norms.words",
+        record: "norms",
         words: true,
         weighting: "norms",
         can_merge: false,
