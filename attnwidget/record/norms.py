@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from attnwidget.record.sites import ALL, Floats, Pick, Site
+from attnwidget.record.sites import ALL, Floats, Pick, Site, facts
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -53,18 +53,4 @@ class NormSite(Site):
 
 def norm_site(site: Site, norms: NDArray[np.float32]) -> NormSite:
     """Return a site that answers with norms instead of weights."""
-    return NormSite(
-        kind=site.kind,
-        layer=site.layer,
-        name=site.name,
-        route=site.route,
-        heads=site.heads,
-        kv_heads=site.kv_heads,
-        queries=site.queries,
-        keys=site.keys,
-        visibility=site.visibility,
-        fidelity=site.fidelity,
-        rotary=site.rotary,
-        weighed=site,
-        norms=norms,
-    )
+    return NormSite(**facts(site) | {"has_sinks": False}, weighed=site, norms=norms)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -269,6 +269,12 @@ class DenseSite(Site):
         if self.sinks is None:
             return super().sink(heads, queries)
         return self.sinks[self.pick_heads(heads)[:, None], self.pick_queries(queries)[None]]
+
+
+def facts(site: Site) -> dict[str, Any]:
+    """Return what is known of a site besides its numbers, by field: for a site that reads it otherwise."""
+    known = {field.name: getattr(site, field.name) for field in fields(Site)}
+    return known | {"value_norms": None, "softcap": None, "scaling": None}
 
 
 def _picked(pick: Pick, count: int, noun: str, place: str) -> NDArray[np.intp]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnwidget.record.labels import text_label
-from attnwidget.record.sites import ALL, Floats, Pick, Site
+from attnwidget.record.sites import ALL, Floats, Pick, Site, facts
 from attnwidget.record.tokens import Token
 from attnwidget.record.visibility import Visibility
 
@@ -112,23 +112,12 @@ class WordSite(Site):
 
 def merged_site(site: Site, query_starts: Starts, key_starts: Starts) -> WordSite:
     """Return a site that answers for the words of another's tokens."""
-    return WordSite(
-        kind=site.kind,
-        layer=site.layer,
-        name=site.name,
-        route=site.route,
-        heads=site.heads,
-        kv_heads=site.kv_heads,
-        queries=len(query_starts),
-        keys=len(key_starts),
-        visibility=Visibility(causal=site.causal),
-        fidelity=site.fidelity,
-        has_sinks=site.has_sinks,
-        rotary=site.rotary,
-        tokenwise=site,
-        query_starts=query_starts,
-        key_starts=key_starts,
-    )
+    words = {
+        "queries": len(query_starts),
+        "keys": len(key_starts),
+        "visibility": Visibility(causal=site.causal),
+    }
+    return WordSite(**facts(site) | words, tokenwise=site, query_starts=query_starts, key_starts=key_starts)
 
 
 def _carries_on(last: Token, token: Token, word: str) -> bool:
