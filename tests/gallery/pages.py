@@ -41,7 +41,6 @@ CASES = (
     "empty",
     "pins",
     "pair",
-    "norms",
     "translation",
 )
 VIEWS = ("head", "model", "neuron", "matrix", "text", "metrics")
