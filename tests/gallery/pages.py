@@ -22,6 +22,7 @@ CASES = (
     "embedded",
     "default",
     "cjk",
+    "tokens8",
     "one-head",
     "heads32",
     "long-tokens",

@@ -1,5 +1,7 @@
 """Takes pictures of the gallery: every case in every view, light and dark; and the README's two.
 
+Cases of few and of many tokens are taken at three widths.
+
 python -m tests.gallery.shoot screenshots             # into screenshots/
 python -m tests.gallery.shoot --readme .github/images # explorer-light.png and explorer-dark.png
 """
@@ -13,11 +15,14 @@ from typing import Any
 from tests.gallery.pages import CASES, VIEWS, Gallery, build, rest
 
 THEMES = ("light", "dark")
+WIDTHS = {"tokens8": (480, 800, 1200), "tokens200": (480, 800, 1200)}
+"""Widths of a case in CSS pixels; the others have one."""
+WIDTH = 1000
 
 
 def shoot(gallery: Gallery, path: Path, case: str, **query: Any) -> None:
     """Save a picture of one case, cut to the widget."""
-    page = gallery.open(case, window=1080, **query)
+    page = gallery.open(case, window=1280, **query)
     rest(page)
     # The opening transition of the lines' opacity.
     page.wait_for_timeout(200)
@@ -49,8 +54,10 @@ def main() -> None:
                 continue
             for case in CASES:
                 for view in VIEWS if case != "empty" else VIEWS[:1]:
-                    path = folder / f"{case}-{view}-{theme}.png"
-                    shoot(gallery, path, case, theme=theme, view=view, hold="4", width=1000)
+                    for width in WIDTHS.get(case, (WIDTH,)):
+                        name = f"{case}-{view}-{theme}" + (f"-{width}" if case in WIDTHS else "")
+                        query = {"theme": theme, "view": view, "hold": "4", "width": width}
+                        shoot(gallery, folder / f"{name}.png", case, **query)
         if gallery.errors:
             raise SystemExit("\n".join(gallery.errors))
 

@@ -319,7 +319,9 @@ function drawColumns(
     context.font = `11px ${theme.sans}`;
     context.fillStyle = theme.faint;
     context.textAlign = "left";
-    context.fillText("mean", marginOf(grid) - x, grid.top - 13);
+    const at = marginOf(grid) - x;
+    // Beside many heads the column is as narrow as its bars.
+    context.fillText(width - at < 30 ? "x̄" : "mean", at, grid.top - 13);
   }
   context.restore();
 }

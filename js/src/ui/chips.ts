@@ -10,7 +10,7 @@ import { U8_MASKED, U8_NAN } from "../wire/schema.gen";
 import { el, follow, setAttribute, setText } from "./dom";
 
 /** With more heads than this, chips carry no notes and are small. */
-const FULL_CHIPS = 16;
+const FULL_CHIPS = 8;
 
 export interface ThumbnailColours {
   readonly head: Rgb;

@@ -390,6 +390,12 @@ export function createCases(embedded?: EmbeddedRecord): readonly GalleryCase[] {
         layer: 1,
       },
     ),
+    one(
+      "tokens8",
+      "Eight tokens",
+      decoderRecord("tokens8", "gpt2", CAT.slice(0, 8), { layers: 12, heads: 12 }),
+      { prompt: CAT.slice(1, 8).join("").trim(), layer: 4, heads: [0, 1] },
+    ),
     one("one-head", "One head, one layer", decoderRecord("one-head", "tiny", CAT, { layers: 1, heads: 1 }), {
       prompt: CAT_STATE.prompt as string,
     }),
