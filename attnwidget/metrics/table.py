@@ -19,15 +19,32 @@ from attnwidget.record import AttentionRecord, Kind, Pick
 _T = TypeVar("_T", bound=np.generic)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class HeadValue:
-    """One metric of one head."""
+    """One metric of one head.
+
+    Parameters
+    ----------
+    layer, head : int
+    value : float
+        NaN where nothing is eligible.
+    baseline : float
+        The metric of weights spread evenly over the visible keys.
+    count : int
+        Queries (or cells) that the value is over.
+    """
 
     layer: int
     head: int
     value: float
     baseline: float
     count: int
+
+    def __repr__(self) -> str:
+        return (
+            f"HeadValue(layer={self.layer}, head={self.head}, value={self.value:.3f}, "
+            f"baseline={self.baseline:.3f}, count={self.count})"
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
