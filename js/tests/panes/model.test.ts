@@ -107,7 +107,11 @@ describe("the model pane", () => {
     const card = find(".ap-card");
     expect(card?.hidden).toBe(false);
     const buttons = [...(card?.querySelectorAll<HTMLButtonElement>(".ap-way") ?? [])];
-    expect(buttons.map((button) => button.getAttribute("aria-label"))).toEqual(["Head view", "Matrix view"]);
+    expect(buttons.map((button) => button.getAttribute("aria-label"))).toEqual([
+      "Head view",
+      "Neuron view",
+      "Matrix view",
+    ]);
     buttons[1]?.click();
     expect(explorer.view.value).toBe("matrix");
     await press("Escape");

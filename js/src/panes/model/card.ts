@@ -51,9 +51,9 @@ export class HeadCard {
 
   constructor(explorer: Explorer, leave: () => void, signal: AbortSignal) {
     this.#explorer = explorer;
-    const ways = (["head", "matrix"] as const).map((view: View) => {
-      const name = view === "head" ? "Head view" : "Matrix view";
-      const made = button(name, name);
+    const ways = (["head", "neuron", "matrix"] as const).map((view: View) => {
+      const name = `${view.charAt(0).toUpperCase()}${view.slice(1)}`;
+      const made = button(name, `${name} view`);
       made.addEventListener(
         "click",
         () => {
