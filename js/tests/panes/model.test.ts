@@ -112,7 +112,7 @@ describe("the model pane", () => {
       "Neuron view",
       "Matrix view",
     ]);
-    buttons[1]?.click();
+    buttons[2]?.click();
     expect(explorer.view.value).toBe("matrix");
     await press("Escape");
     expect(card?.hidden).toBe(true);
