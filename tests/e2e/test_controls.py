@@ -81,9 +81,11 @@ def test_views_by_tab_and_by_digit(opened: tuple[Notebook, Explorer], name: str,
 
 def test_matrix_draws_each_chosen_head(opened: tuple[Notebook, Explorer]) -> None:
     _, explorer = opened
+    before = explorer.pixels()
     explorer.tab("Matrix").click()
     expect(explorer.tab("Matrix")).to_have_attribute("aria-selected", "true")
-    explorer.root.locator("canvas").last.wait_for()
+    expect(explorer.root.locator("figure canvas").first).to_be_visible()
+    explorer.wait_drawn(before)
     assert explorer.pixels().colours > 40
 
 

@@ -42,6 +42,7 @@ CASES = (
     "empty",
     "pins",
     "pair",
+    "norms",
     "translation",
 )
 VIEWS = ("head", "model", "neuron", "matrix", "text", "metrics")
