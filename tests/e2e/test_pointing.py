@@ -52,7 +52,8 @@ def test_hover_needs_no_kernel(opened: tuple[Notebook, Explorer]) -> None:
 def test_click_holds_and_escape_lets_go(opened: tuple[Notebook, Explorer]) -> None:
     notebook, explorer = opened
     explorer.token("query", 5).click()
-    notebook.until("ex.selection", lambda held: held["query"] == 5 and held["locked"] and held["query_token"])
+    named = {"query": 5, "key": None, "locked": True, "query_token": "t5", "key_token": None}
+    notebook.until("ex.selection", lambda held: held == named)
     # Held: moving away does not lose it.
     explorer.prompt.or_(explorer.layer).first.hover()
     expect(explorer.token("query", 5)).to_have_attribute("aria-pressed", "true")
