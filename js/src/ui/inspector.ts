@@ -172,11 +172,14 @@ export function createInspector(app: ExplorerApp, abort: AbortSignal): HTMLEleme
   );
   const root = el("aside", { class: "aw-inspector", "aria-label": "Inspector" }, copy, body, live);
   let text = "";
+  let timer: ReturnType<typeof setTimeout> | undefined;
   copy.addEventListener(
     "click",
     async () => {
       const done = await copyText(text);
       copy.focus();
+      // What was about to be read out would speak over it.
+      clearTimeout(timer);
       setText(live, done ? "Copied" : "The browser did not allow to copy");
       setText(copy, done ? "Copied" : "Not allowed");
       setTimeout(() => setText(copy, "Copy"), 1500);
@@ -184,7 +187,6 @@ export function createInspector(app: ExplorerApp, abort: AbortSignal): HTMLEleme
     { signal: abort },
   );
   const links = new WeakMap<Pattern, readonly Link[]>();
-  let timer: ReturnType<typeof setTimeout> | undefined;
   abort.addEventListener("abort", () => clearTimeout(timer), { once: true });
 
   follow(abort, () => {
