@@ -114,3 +114,9 @@ class MissingDependencyError(AttnWidgetError, ImportError):
     """An optional package is needed for what was asked."""
 
     code = "missing-dependency"
+
+
+class SnapshotError(AttnWidgetError, ValueError):
+    """Bytes are not a snapshot, are of a version that is not known, or are damaged."""
+
+    code = "snapshot"

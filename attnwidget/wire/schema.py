@@ -43,6 +43,8 @@ Combine: TypeAlias = Literal["each", "mean", "max"]
 Weighting: TypeAlias = Literal["weights", "norms"]
 Order: TypeAlias = Literal["layer", "metric"]
 DType: TypeAlias = Literal["u1", "i4", "f4"]
+StoredForm: TypeAlias = Literal["exact", "dense", "top"]
+StoredTermsKept: TypeAlias = Literal["all", "some", "none"]
 
 
 class ArraySpec(TypedDict):
@@ -195,12 +197,30 @@ class HeadNote(TypedDict):
     text: str
 
 
+class Precision(TypedDict):
+    """What stands between a snapshot's numbers and those of the run.
+
+    `form`: every weight is kept as float32 ("exact") or in 8 bits ("dense"), or each row keeps its largest
+    weights in 8 bits ("top"). `error` is the largest absolute error of a weight that is kept. `kept` is the
+    most weights that a row keeps, null where all are; `dropped` the share of a row's mass that was left out,
+    mean over all rows, and `dropped_most` that of the worst row. `terms` says of how many heads queries and
+    keys are kept.
+    """
+
+    form: StoredForm
+    error: float
+    kept: int | None
+    dropped: float
+    dropped_most: float
+    terms: StoredTermsKept
+
+
 class OpenMeta(TypedDict):
     """Reply to `open`: the record without its arrays.
 
     `words` says whether its tokens are merged into words, `weighting` what its numbers are: weights, or
     weights times the norm of what each key's value adds, as shares of the row. `can_merge` and `can_weigh`
-    say whether the run allows these.
+    say whether the run allows these. `precision` is there where the numbers come from a snapshot.
     """
 
     record: str
@@ -216,6 +236,7 @@ class OpenMeta(TypedDict):
     weighting: Weighting
     can_merge: bool
     can_weigh: bool
+    precision: NotRequired[Precision]
 
 
 class OpenArgs(TypedDict):
@@ -303,8 +324,9 @@ class RowMeta(TypedDict):
     """Reply to `row`: weights [heads, keys] f4, scores [heads, keys] f4 (null where only weights are known).
 
     Masked cells are `MASKED` in weights and not a number in scores. `sink` is the mass that each head's row
-    gives to its learned sink. A recording without a kernel may know the weights in 8 bits only: `error` is
-    then their largest absolute error; without it they are exact.
+    gives to its learned sink. A snapshot may know the weights in 8 bits only: `error` is then their
+    largest absolute error; without it they are exact. Where a snapshot left out the smallest weights of a row
+    these are 0, and `floor` says per head what each of them is at most.
     """
 
     site: SiteKind
@@ -315,6 +337,7 @@ class RowMeta(TypedDict):
     scores: ArraySpec | None
     sink: list[float]
     error: NotRequired[float]
+    floor: NotRequired[list[float]]
 
 
 class PredictionsArgs(TypedDict):
@@ -417,6 +440,82 @@ class CancelArgs(TypedDict):
     """`cancel`: stop the request `id`, or the run that is under way."""
 
     id: NotRequired[str]
+
+
+class StoredTerms(TypedDict):
+    """Queries [heads, queries, d] and keys [kv heads, keys, d] (f4) of one site in a snapshot.
+
+    `heads` are those whose queries are kept, and `kv_heads` the key-value heads, both ascending. `bias`
+    [heads, queries, keys] f4 or null. Scores are made of these as in `neuron`.
+    """
+
+    heads: list[int]
+    kv_heads: list[int]
+    q: ArraySpec
+    k: ArraySpec
+    bias: ArraySpec | None
+    scaling: float
+    softcap: float | None
+    sink_score: list[float | None]
+
+
+class StoredLayer(TypedDict):
+    """One attention site of a snapshot; see the format's specification beside the Python codec.
+
+    Cells are kept for visible keys only, head after head, query after query, keys ascending. A query sees the
+    keys that `causal` and `window` allow, unless there is a `mask` (u1, bits packed, [1 or heads, queries,
+    keys]), which then says everything.
+
+    `form` "exact": `cells` f4; "dense": `cells` u1 codes; "top": `counts` [heads, queries] are the numbers of
+    weights that rows keep, `places` their ordinals among the row's visible keys and `cells` their codes, both
+    row after row; `rest` [heads, queries] f4 is the mass left out, `floor` [heads, queries] f4 the most that
+    any cell left out can hold.
+    `sink` [heads, queries] f4 or null. `thumbnails` [heads, t, t] u1 where the patterns are not whole;
+    `pooled` is as in `layer`.
+    """
+
+    form: StoredForm
+    error: float
+    causal: bool
+    window: int | None
+    mask: ArraySpec | None
+    cells: ArraySpec
+    counts: ArraySpec | None
+    places: ArraySpec | None
+    rest: ArraySpec | None
+    floor: ArraySpec | None
+    sink: ArraySpec | None
+    pooled: int
+    thumbnails: ArraySpec | None
+    terms: StoredTerms | None
+
+
+class StoredSite(TypedDict):
+    """All layers of one kind of attention in a snapshot, by layer number.
+
+    `model` is the reply to `model`; its thumbnails are null where the front end can pool whole patterns
+    itself. `metrics` is the reply to `metrics`.
+    """
+
+    model: dict[str, Any]
+    metrics: MetricsMeta | None
+    layers: dict[str, StoredLayer]
+
+
+class SnapshotHeader(TypedDict):
+    """What a snapshot begins with; its arrays follow, `lengths` bytes each.
+
+    `layers` is the model's number of layers, those without attention included.
+    """
+
+    version: str
+    prompt: str
+    context: str | None
+    layers: int
+    open: OpenMeta
+    sites: dict[SiteKind, StoredSite]
+    predictions: PredictionsMeta | None
+    lengths: list[int]
 
 
 RequestKind: TypeAlias = Literal[

@@ -44,6 +44,10 @@ export type Order = "layer" | "metric";
 
 export type DType = "u1" | "i4" | "f4";
 
+export type StoredForm = "exact" | "dense" | "top";
+
+export type StoredTermsKept = "all" | "some" | "none";
+
 /** How to read a buffer: little-endian, C order. */
 export interface ArraySpec {
   buffer: number;
@@ -185,11 +189,29 @@ export interface HeadNote {
 }
 
 /**
+ * What stands between a snapshot's numbers and those of the run.
+ *
+ * `form`: every weight is kept as float32 ("exact") or in 8 bits ("dense"), or each row keeps its largest
+ * weights in 8 bits ("top"). `error` is the largest absolute error of a weight that is kept. `kept` is the
+ * most weights that a row keeps, null where all are; `dropped` the share of a row's mass that was left out,
+ * mean over all rows, and `dropped_most` that of the worst row. `terms` says of how many heads queries and
+ * keys are kept.
+ */
+export interface Precision {
+  form: StoredForm;
+  error: number;
+  kept: number | null;
+  dropped: number;
+  dropped_most: number;
+  terms: StoredTermsKept;
+}
+
+/**
  * Reply to `open`: the record without its arrays.
  *
  * `words` says whether its tokens are merged into words, `weighting` what its numbers are: weights, or
  * weights times the norm of what each key's value adds, as shares of the row. `can_merge` and `can_weigh`
- * say whether the run allows these.
+ * say whether the run allows these. `precision` is there where the numbers come from a snapshot.
  */
 export interface OpenMeta {
   record: string;
@@ -205,6 +227,7 @@ export interface OpenMeta {
   weighting: Weighting;
   can_merge: boolean;
   can_weigh: boolean;
+  precision?: Precision;
 }
 
 /** `open`: describe the current record. */
@@ -287,8 +310,9 @@ export interface RowArgs {
  * Reply to `row`: weights [heads, keys] f4, scores [heads, keys] f4 (null where only weights are known).
  *
  * Masked cells are `MASKED` in weights and not a number in scores. `sink` is the mass that each head's row
- * gives to its learned sink. A recording without a kernel may know the weights in 8 bits only: `error` is
- * then their largest absolute error; without it they are exact.
+ * gives to its learned sink. A snapshot may know the weights in 8 bits only: `error` is then their
+ * largest absolute error; without it they are exact. Where a snapshot left out the smallest weights of a row
+ * these are 0, and `floor` says per head what each of them is at most.
  */
 export interface RowMeta {
   site: SiteKind;
@@ -299,6 +323,7 @@ export interface RowMeta {
   scores: ArraySpec | null;
   sink: number[];
   error?: number;
+  floor?: number[];
 }
 
 /** `predictions`: the tokens that the model expects next, at each position. */
@@ -396,6 +421,82 @@ export interface NeuronMeta {
 /** `cancel`: stop the request `id`, or the run that is under way. */
 export interface CancelArgs {
   id?: string;
+}
+
+/**
+ * Queries [heads, queries, d] and keys [kv heads, keys, d] (f4) of one site in a snapshot.
+ *
+ * `heads` are those whose queries are kept, and `kv_heads` the key-value heads, both ascending. `bias`
+ * [heads, queries, keys] f4 or null. Scores are made of these as in `neuron`.
+ */
+export interface StoredTerms {
+  heads: number[];
+  kv_heads: number[];
+  q: ArraySpec;
+  k: ArraySpec;
+  bias: ArraySpec | null;
+  scaling: number;
+  softcap: number | null;
+  sink_score: (number | null)[];
+}
+
+/**
+ * One attention site of a snapshot; see the format's specification beside the Python codec.
+ *
+ * Cells are kept for visible keys only, head after head, query after query, keys ascending. A query sees the
+ * keys that `causal` and `window` allow, unless there is a `mask` (u1, bits packed, [1 or heads, queries,
+ * keys]), which then says everything.
+ *
+ * `form` "exact": `cells` f4; "dense": `cells` u1 codes; "top": `counts` [heads, queries] are the numbers of
+ * weights that rows keep, `places` their ordinals among the row's visible keys and `cells` their codes, both
+ * row after row; `rest` [heads, queries] f4 is the mass left out, `floor` [heads, queries] f4 the most that
+ * any cell left out can hold.
+ * `sink` [heads, queries] f4 or null. `thumbnails` [heads, t, t] u1 where the patterns are not whole;
+ * `pooled` is as in `layer`.
+ */
+export interface StoredLayer {
+  form: StoredForm;
+  error: number;
+  causal: boolean;
+  window: number | null;
+  mask: ArraySpec | null;
+  cells: ArraySpec;
+  counts: ArraySpec | null;
+  places: ArraySpec | null;
+  rest: ArraySpec | null;
+  floor: ArraySpec | null;
+  sink: ArraySpec | null;
+  pooled: number;
+  thumbnails: ArraySpec | null;
+  terms: StoredTerms | null;
+}
+
+/**
+ * All layers of one kind of attention in a snapshot, by layer number.
+ *
+ * `model` is the reply to `model`; its thumbnails are null where the front end can pool whole patterns
+ * itself. `metrics` is the reply to `metrics`.
+ */
+export interface StoredSite {
+  model: Record<string, unknown>;
+  metrics: MetricsMeta | null;
+  layers: Record<string, StoredLayer>;
+}
+
+/**
+ * What a snapshot begins with; its arrays follow, `lengths` bytes each.
+ *
+ * `layers` is the model's number of layers, those without attention included.
+ */
+export interface SnapshotHeader {
+  version: string;
+  prompt: string;
+  context: string | null;
+  layers: number;
+  open: OpenMeta;
+  sites: Partial<Record<SiteKind, StoredSite>>;
+  predictions: PredictionsMeta | null;
+  lengths: number[];
 }
 
 export type RequestKind = "open" | "run" | "layer" | "model" | "row" | "predictions" | "metrics" | "neuron" | "cancel";

@@ -1,0 +1,8 @@
+"""Snapshots: a record as compact bytes, the same in a notebook's state, in an HTML page and on disk."""
+
+from __future__ import annotations
+
+from attnwidget.snapshot.container import pack, unpack
+from attnwidget.snapshot.encode import Snapshot, encode
+
+__all__ = ["Snapshot", "encode", "pack", "unpack"]

@@ -1,0 +1,57 @@
+// What a snapshot holds, ready to be looked at: patterns are expanded head by head when they are asked for.
+import type {
+  OpenMeta,
+  PredictionsMeta,
+  SiteKind,
+  SnapshotHeader,
+  StoredForm,
+  StoredSite,
+} from "../wire/schema.gen";
+
+/** What the scores of one head's rows are made of. */
+export interface StoredHeadTerms {
+  /** [queries, width]. */
+  readonly q: Float32Array;
+  /** [keys, width]. */
+  readonly k: Float32Array;
+  /** [queries, keys]. */
+  readonly bias: Float32Array | null;
+  readonly width: number;
+  readonly scaling: number;
+  readonly softcap: number | null;
+  readonly sinkScore: number | null;
+}
+
+/** One attention site. */
+export interface SnapshotLayer {
+  readonly form: StoredForm;
+  /** Largest absolute error of a weight that is kept. */
+  readonly error: number;
+  readonly heads: number;
+  readonly queries: number;
+  readonly keys: number;
+  readonly pooled: number;
+  /** One head's [queries, keys]: float32 with MASKED, or codes with U8_MASKED. What was left out is 0. */
+  pattern(head: number): Float32Array | Uint8Array;
+  /** What each query gives to its learned sink; null where there is none. */
+  sink(head: number): Float32Array | null;
+  /** Per query, the mass that was left out; null where whole rows are kept. */
+  rest(head: number): Float32Array | null;
+  /** Per query, the most that a cell left out can hold; null where whole rows are kept. */
+  floor(head: number): Float32Array | null;
+  /** Null where this head's queries or keys are not kept. */
+  terms(head: number): StoredHeadTerms | null;
+  /** [heads, t, t] codes; null where patterns are whole and can be pooled. */
+  readonly thumbnails: Uint8Array | null;
+}
+
+/** A snapshot that was read. */
+export interface Snapshot {
+  readonly header: SnapshotHeader;
+  readonly open: OpenMeta;
+  readonly predictions: PredictionsMeta | null;
+  /** The arrays that `open`'s replies (`model`, `metrics`, `predictions`) speak of by buffer number. */
+  readonly buffers: readonly DataView[];
+  site(kind: SiteKind): StoredSite | null;
+  layer(kind: SiteKind, layer: number): SnapshotLayer | null;
+}
