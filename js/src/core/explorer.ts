@@ -1,8 +1,8 @@
 // State and data of one view of an explorer: signals over the traits, and the loading that keeps them true.
 import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
-import { WireError } from "../transport/errors";
 import { same } from "../transport/same";
 import type { Transport } from "../transport/types";
+import { WireError } from "../wire/errors";
 import type { ErrorInfo, Filters, HeadNote, HeadRef, OpenMeta, Theme, View } from "../wire/schema.gen";
 import { clampPlace, clampSelection, findLayer, findSite, NOTHING_HELD, type Place, tokensOf } from "./clamp";
 import { followAnswer, type Wanted } from "./follow-answer";

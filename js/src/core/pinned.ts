@@ -1,6 +1,6 @@
 // Pinned heads on the record on screen: which of them it has, their small pictures, and their patterns while compared.
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals-core";
-import { toErrorInfo } from "../transport/errors";
+import { toErrorInfo } from "../wire/errors";
 import type { ErrorInfo, HeadRef, OpenMeta, SiteKind } from "../wire/schema.gen";
 import { findLayer } from "./clamp";
 import { Latest } from "./latest";

@@ -1,7 +1,7 @@
 // What went wrong, and a kernel that stays silent.
 import { computed, type ReadonlySignal, signal } from "@preact/signals-core";
-import { isAbort, toErrorInfo } from "../transport/errors";
 import { same } from "../transport/same";
+import { isAbort, toErrorInfo } from "../wire/errors";
 import type { ErrorInfo, Status } from "../wire/schema.gen";
 
 /** Milliseconds in which the news of a new record may still arrive. */

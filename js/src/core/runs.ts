@@ -1,7 +1,7 @@
 // Running a prompt, and stopping it.
 import { batch, computed, type ReadonlySignal, signal } from "@preact/signals-core";
-import { toErrorInfo } from "../transport/errors";
 import type { Transport } from "../transport/types";
+import { toErrorInfo } from "../wire/errors";
 import type { Status } from "../wire/schema.gen";
 import type { Reports } from "./reports";
 

@@ -1,9 +1,9 @@
 // The gallery page: the whole widget over prepared data, one case or all of them.
 import "../app.css";
 import { type App, createApp } from "../app";
-import { WireError } from "../transport/errors";
 import type { Answer } from "../transport/fixture";
 import { FixtureTransport, LocalState } from "../transport/fixture";
+import { WireError } from "../wire/errors";
 import type { State } from "../wire/schema.gen";
 import { createCases, defaultState, type EmbeddedRecord, type GalleryCase } from "./gallery/cases";
 import { createAnswer } from "./gallery/record";

@@ -1,7 +1,7 @@
 // Reads a snapshot's bytes; whatever they are, it ends with a snapshot or with a `WireError`.
-import { cut } from "../transport/assemble";
-import { WireError } from "../transport/errors";
-import { readArray } from "../wire/arrays";
+
+import { cut, readArray } from "../wire/arrays";
+import { WireError } from "../wire/errors";
 import { MASKED, type SnapshotHeader, type StoredLayer, U8_MASKED } from "../wire/schema.gen";
 import type { Snapshot, SnapshotLayer, StoredHeadTerms } from "./types";
 

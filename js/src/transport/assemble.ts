@@ -1,4 +1,5 @@
 // Puts chunked replies together again: pieces may come in any order, several replies may be under way at once.
+import { cut } from "../wire/arrays";
 import type { Chunk, ReplyError, ReplyOk } from "../wire/schema.gen";
 
 export interface WholeReply {
@@ -15,25 +16,6 @@ interface Gathered {
 
 function isChunk(message: Chunk | ReplyOk | ReplyError): message is Chunk {
   return "parts" in message;
-}
-
-/** The bytes of `pieces`, cut into buffers of the given lengths. */
-export function cut(pieces: readonly DataView[], lengths: readonly number[]): DataView[] {
-  const total = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
-  const needed = lengths.reduce((sum, length) => sum + length, 0);
-  if (total !== needed) throw new RangeError(`The pieces hold ${total} bytes of ${needed}.`);
-  const joined = new Uint8Array(total);
-  let at = 0;
-  for (const piece of pieces) {
-    joined.set(new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength), at);
-    at += piece.byteLength;
-  }
-  let from = 0;
-  return lengths.map((length) => {
-    const view = new DataView(joined.buffer, from, length);
-    from += length;
-    return view;
-  });
 }
 
 export class Assembler {

@@ -1,4 +1,6 @@
 // The live kernel, over the custom messages and the traits of an anywidget model.
+
+import { aborted, toErrorInfo, WireError } from "../wire/errors";
 import {
   type Chunk,
   PROTOCOL,
@@ -9,7 +11,6 @@ import {
   type State,
 } from "../wire/schema.gen";
 import { Assembler } from "./assemble";
-import { aborted, toErrorInfo, WireError } from "./errors";
 import { same } from "./same";
 import type { Reply, StateKey, StateStore, Transport } from "./types";
 

@@ -1,6 +1,7 @@
 // Prepared data instead of a kernel: for the gallery and for tests.
+
+import { aborted, WireError } from "../wire/errors";
 import type { Requests, State } from "../wire/schema.gen";
-import { aborted, WireError } from "./errors";
 import { same } from "./same";
 import type { Reply, StateKey, StateStore, Transport } from "./types";
 

@@ -41,3 +41,22 @@ export function readArray<D extends keyof Typed>(
   if (dtype === "i4") return new Int32Array(buffer, offset, count) as Typed[D];
   return new Float32Array(buffer, offset, count) as Typed[D];
 }
+
+/** The bytes of `pieces`, cut into buffers of the given lengths. */
+export function cut(pieces: readonly DataView[], lengths: readonly number[]): DataView[] {
+  const total = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
+  const needed = lengths.reduce((sum, length) => sum + length, 0);
+  if (total !== needed) throw new RangeError(`The pieces hold ${total} bytes of ${needed}.`);
+  const joined = new Uint8Array(total);
+  let at = 0;
+  for (const piece of pieces) {
+    joined.set(new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength), at);
+    at += piece.byteLength;
+  }
+  let from = 0;
+  return lengths.map((length) => {
+    const view = new DataView(joined.buffer, from, length);
+    from += length;
+    return view;
+  });
+}

@@ -1,7 +1,8 @@
 // A transport whose replies the test gives, in the order that it wants.
-import { aborted } from "../../src/transport/errors";
+
 import { type Answer, LocalState } from "../../src/transport/fixture";
 import type { Reply, StateStore, Transport } from "../../src/transport/types";
+import { aborted } from "../../src/wire/errors";
 import type { Requests, State } from "../../src/wire/schema.gen";
 
 export interface Pending {

@@ -1,7 +1,7 @@
 // The live transport: ids, chunks, cancelling, versions, and two views of one model.
 import { describe, expect, it, vi } from "vitest";
 import { CommTransport } from "../../src/transport/comm";
-import { isAbort, WireError } from "../../src/transport/errors";
+import { isAbort, WireError } from "../../src/wire/errors";
 import { PROTOCOL } from "../../src/wire/schema.gen";
 import { PageModel } from "../support/model";
 

@@ -1,7 +1,8 @@
 // A record made of matrices, and the replies that a kernel would give about it.
-import { WireError } from "../../transport/errors";
+
 import type { Answer } from "../../transport/fixture";
 import type { Reply } from "../../transport/types";
+import { WireError } from "../../wire/errors";
 import {
   type ArraySpec,
   type HeadNote,

@@ -1,5 +1,5 @@
 // Errors of the wire: the same three parts as on the kernel's side.
-import type { ErrorInfo } from "../wire/schema.gen";
+import type { ErrorInfo } from "./schema.gen";
 
 /** A request has no answer: the kernel said why, or the kernel cannot be reached. */
 export class WireError extends Error {
