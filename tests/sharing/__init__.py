@@ -1,0 +1,1 @@
+"""Shared notebooks and pages, opened in the programs that readers have."""
