@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -13,7 +14,8 @@ import anywidget
 import traitlets as t
 
 from attnwidget.errors import InputError, MissingDependencyError, NotRecordedError
-from attnwidget.export import Look, describe, picture
+from attnwidget.export import Look, Shared, describe, picture
+from attnwidget.export.page import FRAME, page, still
 from attnwidget.metrics.table import HeadTable
 from attnwidget.metrics.targets import Target
 from attnwidget.record import AttentionRecord, Pick
@@ -260,6 +262,64 @@ class AttentionExplorer(anywidget.AnyWidget):
             self.metric = "entropy"
         self._tell_detectors()
 
+    def save_html(self, path: str | os.PathLike[str], *, snapshot: int | str = "full") -> Path:
+        """Save the explorer as one HTML file that opens from disk, without a kernel and without a network.
+
+        Parameters
+        ----------
+        path : path
+            The file; one that exists is replaced.
+        snapshot : "full", "auto", int or str
+            "full" keeps everything; a size such as "500 kB" bounds what is kept of the record, as stored, and
+            "auto" stands for 1 MB. The page says how exact its numbers are.
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written, or the page would be too large.
+
+        Examples
+        --------
+        >>> import attnwidget as aw
+        >>> import tempfile, pathlib
+        >>> ex = aw.explore("The cat sat.")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = ex.save_html(pathlib.Path(folder) / "cat.html")
+        ...     path.stat().st_size < 1_000_000
+        True
+        """
+        return self._shared(snapshot, 0).save(path)
+
+    def share(self, *, snapshot: int | str = "auto", height: int | None = None) -> Shared:
+        """Return the explorer as a cell output that stays interactive without a kernel.
+
+        Displayed, it is a sandboxed frame that holds the same page as `save_html` writes; where frames are
+        taken out (a notebook that is not trusted, GitHub, e-mail) its picture is left.
+
+        Parameters
+        ----------
+        snapshot : "auto", "full", int or str
+            As in `save_html`.
+        height : int, optional
+            Height of the frame in CSS pixels; by default the whole explorer fits.
+
+        Returns
+        -------
+        Shared
+
+        Examples
+        --------
+        >>> import attnwidget as aw
+        >>> shared = aw.explore("The cat sat.").share()
+        >>> len(shared.html) < 1_000_000
+        True
+        """
+        return self._shared(snapshot, height if height is not None else self.height + FRAME)
+
     def __repr__(self) -> str:
         return describe(self._shown, self._look())
 
@@ -276,6 +336,10 @@ class AttentionExplorer(anywidget.AnyWidget):
             return data, metadata
         data["image/png"] = base64.b64encode(png).decode("ascii")
         return data, {**metadata, "image/png": {"width": size[0], "height": size[1]}}
+
+    def _shared(self, snapshot: int | str, height: int) -> Shared:
+        state = cast(State, {name: getattr(self, name) for name in State.__annotations__})
+        return Shared(page(self.record, state), repr(self), still(self._shown, self._look()), height)
 
     def _look(self) -> Look:
         return Look(

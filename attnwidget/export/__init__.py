@@ -2,5 +2,6 @@
 
 from attnwidget.export.frame import Look
 from attnwidget.export.picture import describe, picture
+from attnwidget.export.share import Shared
 
-__all__ = ["Look", "describe", "picture"]
+__all__ = ["Look", "Shared", "describe", "picture"]

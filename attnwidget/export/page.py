@@ -25,6 +25,9 @@ from attnwidget.wire.schema import PROTOCOL, HeadNote, State
 LIMIT = 32_000_000
 """Bytes that a page may hold."""
 
+FRAME = 330
+"""Height of a frame around a page, without that of the view: CSS pixels."""
+
 _HERE = Path(__file__).parent
 
 
@@ -103,7 +106,7 @@ def page(
         f"<title>{html.escape(_title(record))}</title>\n</head>\n"
         '<body style="margin: 12px auto; max-width: 1200px; padding: 0 12px">\n'
         f'<div data-attnwidget-page="{name}">\n'
-        f"{_still(record, look)}\n<div></div>\n{_note(recording)}\n"
+        f"{still(record, look)}\n<div></div>\n{_note(recording)}\n"
         f'<script type="text/plain">{packed}</script>\n</div>\n'
         f"<script>\n{script}openPage({json.dumps(name)});\n</script>\n"
         "</body>\n</html>\n"
@@ -150,7 +153,7 @@ def _title(record: AttentionRecord) -> str:
     return f"Attention: {short}" if short else "Attention"
 
 
-def _still(record: AttentionRecord, look: Look) -> str:
+def still(record: AttentionRecord, look: Look) -> str:
     """Return the picture that is there before any script runs, or an empty text."""
     try:
         png, (width, height) = picture(record, look)
