@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 import uuid
@@ -194,6 +195,13 @@ class Service:
             self._words, self._weighting, self.shown = words, weighting, shown
             if self.record is not None:
                 self._on_record(self.record)
+
+    def fixed(self) -> Service:
+        """Return a service of what is shown now: it follows no run, and answers in the calling thread."""
+        with self._lock:
+            fixed = copy.copy(self)
+        fixed._apart = False
+        return fixed
 
     def cancel(self, run: str | None = None) -> None:
         """Cancel the run under way, or only if it is `run`."""

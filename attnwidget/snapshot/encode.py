@@ -77,7 +77,7 @@ def encode(
     -------
     Snapshot
     """
-    service = shown if isinstance(shown, Service) else Service(shown, head_notes=head_notes)
+    service = shown.fixed() if isinstance(shown, Service) else Service(shown, head_notes=head_notes)
     record = service.shown
     if record is None:
         raise NotRecordedError("Nothing has run yet.", "Run a prompt first.")

@@ -195,3 +195,16 @@ def test_an_interrupt_leaves_the_service_idle() -> None:
     with pytest.raises(KeyboardInterrupt):
         service.run("x")
     assert phases[-1]["phase"] == "idle"
+
+
+def test_a_fixed_service_stays_with_what_was_shown(runner: Uniform, wire: Wire) -> None:
+    service = Service(runner=runner, apart=True)
+    first = service.run("one two three")
+    fixed = service.fixed()
+    service.run("four five")
+    fixed.handle(ask("metrics", record=first.id, site=first.kinds[0]), wire)
+    # It is there at once: nothing waited.
+    ((reply, _),) = wire.sent
+    assert reply["ok"] is True
+    fixed.handle(ask("open", "b"), wire)
+    assert wire.reply("b")["meta"]["record"] == first.id != service.record.id
