@@ -274,7 +274,9 @@ class LayerMeta(TypedDict):
     `error` is the largest absolute error of a pattern on the wire; 0 means exact float32.
     `pooled` says how many queries, and keys, stand behind one thumbnail pixel (1: every cell is
     shown); a pixel is the largest weight of its block. `sinks` [heads, queries] f4 is what each query gives
-    to its learned sink, exactly; null where there is none.
+    to its learned sink, exactly; null where there is none. Where a snapshot left out the smallest weights of
+    rows, these are 0; `rest` [heads, queries] f4 is then the mass that each row lacks, and `floor` [heads,
+    queries] f4 the most that any cell of the row that was left out can hold, both 0 for whole rows.
     """
 
     site: SiteKind
@@ -285,6 +287,8 @@ class LayerMeta(TypedDict):
     thumbnails: ArraySpec | None
     error: float
     pooled: float
+    rest: NotRequired[ArraySpec]
+    floor: NotRequired[ArraySpec]
 
 
 class ModelArgs(TypedDict):
@@ -326,7 +330,7 @@ class RowMeta(TypedDict):
     Masked cells are `MASKED` in weights and not a number in scores. `sink` is the mass that each head's row
     gives to its learned sink. A snapshot may know the weights in 8 bits only: `error` is then their
     largest absolute error; without it they are exact. Where a snapshot left out the smallest weights of a row
-    these are 0, and `floor` says per head what each of them is at most.
+    these are 0, and `floor` says per head what each of them is at most (0: nothing is left out).
     """
 
     site: SiteKind
@@ -414,7 +418,8 @@ class NeuronMeta(TypedDict):
     in weights and not a number in scores. All but the weights are null where only weights are known; `k`
     also where it was not asked for.
     `shared` are the heads that use the key-value head `kv_head`; `rotary` says that q and k are after
-    rotation. `error` is as in `row`.
+    rotation. `error` and `floor` (of the one head) are as in `row`. `kept` is there where a snapshot lacks
+    this head's queries and keys: the heads of which it has them.
     """
 
     site: SiteKind
@@ -434,6 +439,8 @@ class NeuronMeta(TypedDict):
     shared: list[int]
     rotary: bool
     error: NotRequired[float]
+    floor: NotRequired[float]
+    kept: NotRequired[list[HeadRef]]
 
 
 class CancelArgs(TypedDict):

@@ -100,6 +100,7 @@ function createLayer(
     sink: (head) => sinks?.subarray(head * queries, (head + 1) * queries) ?? null,
     rest: () => null,
     floor: () => null,
+    row: () => null,
     terms(head): StoredHeadTerms | null {
       const { terms } = stored;
       const place = terms?.heads.indexOf(head) ?? -1;

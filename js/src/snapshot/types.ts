@@ -39,6 +39,8 @@ export interface SnapshotLayer {
   rest(head: number): Float32Array | null;
   /** Per query, the most that a cell left out can hold; null where whole rows are kept. */
   floor(head: number): Float32Array | null;
+  /** A row of the query that was held, exactly; null of any other. */
+  row(head: number, query: number): Float32Array | null;
   /** Null where this head's queries or keys are not kept. */
   terms(head: number): StoredHeadTerms | null;
   /** [heads, t, t] codes; null where patterns are whole and can be pooled. */

@@ -1,4 +1,4 @@
-// One interface to whatever answers: a live kernel (comm), or prepared data (fixture, later snapshot).
+// One interface to whatever answers: a live kernel (comm), a snapshot, or prepared data (fixture).
 import type { Requests, State } from "../wire/schema.gen";
 
 export type StateKey = keyof State;
@@ -16,11 +16,13 @@ export interface Reply<K extends keyof Requests> {
   buffers: DataView[];
 }
 
+/** Who answers: a kernel, a snapshot, or prepared data; only a kernel can run a new prompt. */
+export type Source = "live" | "snapshot" | "fixture";
+
 /** Asks for data. Rejects with a `WireError` (in-band error, lost kernel) or an `AbortError`. */
 export interface Transport {
   readonly state: StateStore;
-  /** "live": a kernel answers; "fixture": prepared data, a new prompt cannot run. */
-  readonly kind: "live" | "fixture";
+  readonly kind: Source;
   request<K extends keyof Requests>(
     kind: K,
     args: Requests[K]["args"],

@@ -1,11 +1,12 @@
 // What the inspector and the bars say.
+
 import { describe, expect, it } from "vitest";
+import { describeExactness, formatError } from "../../src/core/fidelity";
 import { createPattern } from "../../src/core/pattern";
 import { present } from "../../src/core/shown";
 import type { ExactRow, Focus, HeadMetrics, LayerData } from "../../src/core/types";
 import { createOpen, createSite, createTokens } from "../../src/entries/gallery/record";
 import { formatThreshold, nearestThreshold, THRESHOLDS } from "../../src/ui/controls";
-import { describeExactness, formatError } from "../../src/ui/footer";
 import { describeModel, describeSize, shortName } from "../../src/ui/header";
 import {
   createReading,

@@ -1,0 +1,65 @@
+// How true the numbers on screen are, in words.
+import { decimal, formatShare } from "../math/format";
+import type { Source } from "../transport/types";
+import type { OpenMeta, Precision } from "../wire/schema.gen";
+import type { LayerData } from "./types";
+
+export interface Exactness {
+  readonly strong: string;
+  readonly text: string;
+}
+
+/** "4e-7", ".02". */
+export function formatError(error: number): string {
+  if (error === 0) return "0";
+  return error < 0.001 ? error.toExponential(0) : decimal(error, 3).replace(/0+$/, "");
+}
+
+/** Whether a snapshot answers: what needs a kernel cannot be had then. */
+export function isSnapshot({ precision }: OpenMeta): boolean {
+  return precision !== undefined;
+}
+
+/** A snapshot's weights in a few words: "8-bit snapshot, within .004"; "" where a kernel's are on screen. */
+export function describePrecision({ precision }: OpenMeta): string {
+  if (precision === undefined) return "";
+  const { strong, text } = lossOf(precision);
+  return strong + text;
+}
+
+function lossOf({ form, error, kept, dropped, dropped_most }: Precision): Exactness {
+  if (form === "exact") return { strong: "exact", text: ", from a snapshot" };
+  const within = `within ${formatError(error)}`;
+  if (form === "dense") return { strong: "8-bit snapshot", text: `, ${within}` };
+  const lost = `${formatShare(dropped)} of the weight left out (worst row ${formatShare(dropped_most)})`;
+  return { strong: `top-${kept} snapshot`, text: `, ${lost}; the others ${within}` };
+}
+
+/** Of how many heads a snapshot computes rows anew. */
+const TERMS = {
+  all: " · rows pointed at are computed exactly",
+  some: " · heads with their queries and keys are computed exactly",
+  none: "",
+} as const;
+
+/** What may be claimed of the numbers on screen. */
+export function describeExactness(data: LayerData, source: Source): Exactness {
+  const { info, record } = data;
+  const { precision } = record;
+  const error = Math.max(0, ...data.patterns.map((pattern) => pattern.error));
+  const coarse = error > 0 ? ` · drawn in 8 bits, within ${formatError(error)} (≈)` : "";
+  const { strong, text } =
+    precision === undefined
+      ? { strong: "exact", text: source === "live" ? ", from the kernel" : ", recorded, no kernel" }
+      : lossOf(precision);
+  const lost = precision !== undefined && precision.form !== "exact";
+  const end = lost ? TERMS[precision.terms] : coarse;
+  if (info.route === "given") {
+    const given = "weights from tensors, not recomputed";
+    return lost ? { strong, text: `${text} · ${given}` } : { strong: "as given", text: `: ${given}${end}` };
+  }
+  if (record.exact) return { strong, text: `${text} · eager run: weights equal output_attentions${end}` };
+  const fidelity = info.fidelity ?? record.fidelity;
+  if (fidelity === null) return { strong: lost ? strong : "unchecked", text: text + end };
+  return { strong, text: `${text} · recomputed output within ${formatError(fidelity)} of the model's${end}` };
+}

@@ -1,0 +1,374 @@
+// Answers from a snapshot in place of a kernel: what the kernel would reply, as far as the snapshot holds it.
+import { attend } from "../math/attend";
+import { poolCodes } from "../math/thumbnails";
+import { decodeWeight } from "../math/weights";
+import type { Snapshot, SnapshotLayer } from "../snapshot/types";
+import { aborted, WireError } from "../wire/errors";
+import {
+  type ArraySpec,
+  type DType,
+  type HeadRef,
+  type LayerInfo,
+  MASKED,
+  type Requests,
+  type SiteInfo,
+  type SiteKind,
+  type State,
+} from "../wire/schema.gen";
+import type { Reply, StateStore, Transport } from "./types";
+
+type Cells = Float32Array | Uint8Array;
+type Kind = keyof Requests;
+type Meta<K extends Kind> = Requests[K]["meta"];
+type Args<K extends Kind> = Requests[K]["args"];
+type Answers = { [K in Kind]: (args: Args<K>) => Reply<K> | Promise<Reply<K>> };
+
+/** Expanded patterns that are kept, in bytes. */
+const PATTERN_BYTES = 32 * 2 ** 20;
+
+/** Rows that were cut are computed anew for whole patterns while it takes no more multiplications than this. */
+const MAX_PRODUCTS = 50_000_000;
+
+/** Milliseconds of work after which the page gets to breathe. */
+const BREATH_MS = 12;
+
+const IDLE: State["status"] = { phase: "idle", run: null, done: 0, total: 0, message: "", error: null };
+
+/** What the traits are while a snapshot answers; the others are the reader's. */
+export function traitsOf({ header, open }: Snapshot): Partial<State> {
+  const { words, weighting } = open;
+  const { prompt, context } = header;
+  return {
+    record_id: open.record,
+    prompt,
+    context: context ?? "",
+    words,
+    weighting,
+    can_run: false,
+    status: IDLE,
+  };
+}
+
+/** Collects the arrays of one reply. */
+class Parts {
+  readonly buffers: DataView[] = [];
+
+  add(array: Cells | DataView, dtype: DType, shape: number[]): ArraySpec {
+    this.buffers.push(new DataView(array.buffer, array.byteOffset, array.byteLength));
+    return { buffer: this.buffers.length - 1, dtype, shape };
+  }
+}
+
+function refuse(what: string, todo: string): WireError {
+  return new WireError({ code: "not-recorded", what, todo });
+}
+
+function isSpec(value: unknown): value is ArraySpec {
+  return typeof value === "object" && value !== null && "buffer" in value && "dtype" in value;
+}
+
+/** Rows or numbers of several heads, one after the other. */
+function join(rows: readonly ArrayLike<number>[], length: number): Float32Array {
+  const all = new Float32Array(rows.length * length);
+  rows.forEach((row, index) => {
+    all.set(row, index * length);
+  });
+  return all;
+}
+
+interface Row {
+  readonly weights: Float32Array;
+  readonly scores: Float32Array | null;
+  readonly error: number;
+  /** The most that a weight which was left out can hold; 0 where none was. */
+  readonly floor: number;
+}
+
+export class SnapshotTransport implements Transport {
+  readonly kind = "snapshot";
+  readonly state: StateStore;
+  readonly #snapshot: Snapshot;
+  readonly #layers = new Map<string, SnapshotLayer>();
+  readonly #patterns = new Map<string, Cells>();
+  #bytes = 0;
+  #closed = false;
+
+  /** `state` holds what `traitsOf` says. */
+  constructor(snapshot: Snapshot, state: StateStore) {
+    this.#snapshot = snapshot;
+    this.state = state;
+  }
+
+  async request<K extends Kind>(
+    kind: K,
+    args: Args<K>,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<Reply<K>> {
+    // Never before the caller has taken note of its request.
+    await null;
+    if (signal?.aborted || this.#closed) throw aborted();
+    const reply = await (this.#answers[kind] as (args: Args<K>) => Reply<K> | Promise<Reply<K>>)(args);
+    if (signal?.aborted || this.#closed) throw aborted();
+    return reply;
+  }
+
+  destroy(): void {
+    this.#closed = true;
+  }
+
+  readonly #answers: Answers = {
+    open: () => ({ meta: this.#snapshot.open, buffers: [] }),
+    run: () => {
+      throw refuse("A new prompt needs a kernel, and this is a snapshot.", "Run the cell in a notebook.");
+    },
+    cancel: () => ({ meta: {}, buffers: [] }),
+    predictions: () => {
+      const { predictions } = this.#snapshot;
+      if (predictions === null) throw refuse("The snapshot holds no predictions.", "Run the cell again.");
+      return this.#stored<"predictions">(predictions);
+    },
+    metrics: ({ site }) => {
+      const metrics = this.#snapshot.site(site)?.metrics ?? null;
+      if (metrics === null) throw refuse("The snapshot holds no metrics.", "Run the cell again.");
+      return this.#stored<"metrics">(metrics);
+    },
+    model: ({ site }) => this.#model(site),
+    layer: (args) => this.#layer(args),
+    row: (args) => this.#row(args),
+    neuron: (args) => this.#neuron(args),
+  };
+
+  // --- What the snapshot holds ---------------------------------------------------------------------------
+
+  /** A reply that is stored as the kernel gave it. */
+  #stored<K extends Kind>(meta: object): Reply<K> {
+    const parts = new Parts();
+    const entries = Object.entries(meta).map(([name, value]) => {
+      const view = isSpec(value) ? this.#snapshot.buffers[value.buffer] : undefined;
+      return [name, view === undefined ? value : parts.add(view, value.dtype, value.shape)];
+    });
+    return { meta: Object.fromEntries(entries), buffers: parts.buffers };
+  }
+
+  #find(site: SiteKind, layer: number): SnapshotLayer {
+    const key = `${site} ${layer}`;
+    const found = this.#layers.get(key) ?? this.#snapshot.layer(site, layer);
+    if (found === null) throw refuse(`Layer ${layer} has no ${site} attention.`, "Choose another layer.");
+    this.#layers.set(key, found);
+    return found;
+  }
+
+  #info(site: SiteKind, layer: number): LayerInfo {
+    const { layers } = this.#snapshot.open.sites.find(({ kind }) => kind === site) as SiteInfo;
+    return layers.find((info) => info.layer === layer) as LayerInfo;
+  }
+
+  /** A head's pattern as it is kept, expanded. */
+  #kept(site: SiteKind, layer: number, head: number): Cells {
+    const key = `${site} ${layer} ${head}`;
+    const known = this.#patterns.get(key);
+    if (known !== undefined) return known;
+    const found = this.#find(site, layer);
+    if (head >= found.heads) throw refuse(`Layer ${layer} has no head ${head}.`, "Choose another head.");
+    const pattern = found.pattern(head);
+    if (this.#bytes + pattern.byteLength > PATTERN_BYTES) {
+      this.#patterns.clear();
+      this.#bytes = 0;
+    }
+    this.#patterns.set(key, pattern);
+    this.#bytes += pattern.byteLength;
+    return pattern;
+  }
+
+  /** One row, as exactly as it is known. */
+  #rowOf(site: SiteKind, layer: number, head: number, query: number): Row {
+    const found = this.#find(site, layer);
+    const { keys, queries } = found;
+    if (query >= queries) throw refuse(`There is no query ${query}.`, "Choose another one.");
+    const cells = this.#kept(site, layer, head).subarray(query * keys, (query + 1) * keys);
+    const kept = cells instanceof Float32Array ? cells : Float32Array.from(cells, decodeWeight);
+    const terms = found.terms(head);
+    if (terms !== null) {
+      const { q, bias, width } = terms;
+      const row = attend(
+        {
+          ...terms,
+          q: q.subarray(query * width, (query + 1) * width),
+          bias: bias?.subarray(query * keys, (query + 1) * keys) ?? null,
+        },
+        (key) => kept[key] !== MASKED,
+      );
+      return { ...row, error: 0, floor: 0 };
+    }
+    const exact = found.row(head, query);
+    if (exact !== null) return { weights: exact, scores: null, error: 0, floor: 0 };
+    return { weights: kept, scores: null, error: found.error, floor: found.floor(head)?.[query] ?? 0 };
+  }
+
+  // --- Replies -------------------------------------------------------------------------------------------
+
+  async #model(site: SiteKind): Promise<Reply<"model">> {
+    const stored = this.#snapshot.site(site)?.model as Meta<"model"> | undefined;
+    if (stored === undefined) throw refuse(`The snapshot has no ${site} attention.`, "Choose another kind.");
+    if (stored.thumbnails !== null) return this.#stored<"model">(stored);
+    const { layers, heads, pooled_queries, pooled_keys } = stored;
+    const { queries = 0, keys = 0 } = this.#find(site, layers[0] as number);
+    const size = [Math.ceil(queries / pooled_queries), Math.ceil(keys / pooled_keys)] as const;
+    const shape = [heads.reduce((sum, count) => sum + count, 0), ...size];
+    const codes = new Uint8Array(shape.reduce((product, length) => product * length, 1));
+    let at = 0;
+    let since = performance.now();
+    for (const layer of layers) {
+      const found = this.#find(site, layer);
+      for (let head = 0; head < found.heads; head++) {
+        const into = codes.subarray(at, at + size[0] * size[1]);
+        poolCodes(found.pattern(head), keys, [pooled_queries, pooled_keys], into);
+        at += into.length;
+        if (performance.now() - since < BREATH_MS) continue;
+        await new Promise((resolve) => setTimeout(resolve));
+        since = performance.now();
+      }
+    }
+    const parts = new Parts();
+    return { meta: { ...stored, thumbnails: parts.add(codes, "u1", shape) }, buffers: parts.buffers };
+  }
+
+  #layer({ site, layer, heads, thumbnails }: Args<"layer">): Reply<"layer"> {
+    const found = this.#find(site, layer);
+    const info = this.#info(site, layer);
+    const { queries, keys, pooled } = found;
+    const cut = heads.some((head) => found.rest(head) !== null);
+    const whole = heads.map((head) => cut && this.#canAttend(found, head));
+    const kept = heads.map((head, index) =>
+      whole[index] ? this.#attendAll(site, layer, head, queries, keys) : this.#kept(site, layer, head),
+    );
+    const exact = kept.some((cells) => cells instanceof Float32Array);
+    const cells = queries * keys;
+    const patterns = new (exact ? Float32Array : Uint8Array)(heads.length * cells);
+    kept.forEach((part, index) => {
+      const same = part instanceof Float32Array === exact;
+      patterns.set(same ? part : Float32Array.from(part, decodeWeight), index * cells);
+    });
+    const parts = new Parts();
+    const perQuery = (of: (head: number) => Float32Array | null) => {
+      const rows = heads.map((head, index) => (whole[index] ? null : of(head)) ?? new Float32Array(queries));
+      return parts.add(join(rows, queries), "f4", [heads.length, queries]);
+    };
+    const meta: Meta<"layer"> = {
+      site,
+      layer,
+      heads,
+      patterns: parts.add(patterns, exact ? "f4" : "u1", [heads.length, queries, keys]),
+      sinks: info.sinks ? perQuery((head) => found.sink(head)) : null,
+      thumbnails: thumbnails ? this.#thumbnails(found, parts) : null,
+      error: whole.every((is) => is) && heads.length > 0 ? 0 : found.error,
+      pooled,
+      ...(cut
+        ? { rest: perQuery((head) => found.rest(head)), floor: perQuery((head) => found.floor(head)) }
+        : {}),
+    };
+    return { meta, buffers: parts.buffers };
+  }
+
+  #canAttend(found: SnapshotLayer, head: number): boolean {
+    const terms = found.terms(head);
+    return terms !== null && found.queries * found.keys * terms.width <= MAX_PRODUCTS;
+  }
+
+  #attendAll(site: SiteKind, layer: number, head: number, queries: number, keys: number): Float32Array {
+    const rows = Array.from({ length: queries }, (_, query) => this.#rowOf(site, layer, head, query).weights);
+    return join(rows, keys);
+  }
+
+  #thumbnails(found: SnapshotLayer, parts: Parts): ArraySpec {
+    const { heads, queries, keys, pooled, thumbnails } = found;
+    const shape = [heads, Math.ceil(queries / pooled), Math.ceil(keys / pooled)] as const;
+    const pixels = shape[1] * shape[2];
+    const codes = thumbnails ?? new Uint8Array(heads * pixels);
+    if (thumbnails === null)
+      for (let head = 0; head < heads; head++)
+        poolCodes(
+          found.pattern(head),
+          keys,
+          [pooled, pooled],
+          codes.subarray(head * pixels, (head + 1) * pixels),
+        );
+    return parts.add(codes, "u1", [...shape]);
+  }
+
+  #row({ site, layer, heads, query }: Args<"row">): Reply<"row"> {
+    const found = this.#find(site, layer);
+    const rows = heads.map((head) => this.#rowOf(site, layer, head, query));
+    const parts = new Parts();
+    const shape = [heads.length, found.keys];
+    const scores = rows.map((row) => row.scores);
+    const known = scores.every((row) => row !== null);
+    const meta: Meta<"row"> = {
+      site,
+      layer,
+      heads,
+      query,
+      weights: parts.add(
+        join(
+          rows.map((row) => row.weights),
+          found.keys,
+        ),
+        "f4",
+        shape,
+      ),
+      scores: known ? parts.add(join(scores, found.keys), "f4", shape) : null,
+      sink: heads.map((head) => found.sink(head)?.[query] ?? 0),
+      error: Math.max(0, ...rows.map((row) => row.error)),
+      floor: rows.map((row) => row.floor),
+    };
+    return { meta, buffers: parts.buffers };
+  }
+
+  #neuron({ site, layer, head, query, keys: wantsKeys }: Args<"neuron">): Reply<"neuron"> {
+    const found = this.#find(site, layer);
+    const { heads, kv_heads, rotary } = this.#info(site, layer);
+    const { keys } = found;
+    const row = this.#rowOf(site, layer, head, query);
+    const terms = found.terms(head);
+    const parts = new Parts();
+    const f4 = (array: Float32Array | null, ...shape: number[]) =>
+      array === null ? null : parts.add(array, "f4", shape);
+    const width = terms?.width ?? 0;
+    const group = heads / kv_heads;
+    const kv_head = Math.floor(head / group);
+    const meta: Meta<"neuron"> = {
+      site,
+      layer,
+      head,
+      query,
+      q: f4(terms?.q.subarray(query * width, (query + 1) * width) ?? null, width),
+      k: f4(wantsKeys === false ? null : (terms?.k ?? null), keys, width),
+      bias: f4(terms?.bias?.subarray(query * keys, (query + 1) * keys) ?? null, keys),
+      scores: f4(row.scores, keys),
+      weights: parts.add(row.weights, "f4", [keys]),
+      scaling: terms?.scaling ?? null,
+      softcap: terms?.softcap ?? null,
+      sink: found.sink(head)?.[query] ?? 0,
+      sink_score: terms?.sinkScore ?? null,
+      kv_head,
+      shared: Array.from({ length: group }, (_, index) => kv_head * group + index),
+      rotary,
+      error: row.error,
+      floor: row.floor,
+      ...(terms === null ? { kept: this.#withTerms(site) } : {}),
+    };
+    return { meta, buffers: parts.buffers };
+  }
+
+  /** The heads whose queries and keys are kept. */
+  #withTerms(site: SiteKind): HeadRef[] {
+    const layers = this.#snapshot.site(site)?.layers ?? {};
+    return Object.keys(layers).flatMap((name) => {
+      const layer = Number(name);
+      const found = this.#find(site, layer);
+      return (layers[name]?.terms?.heads ?? [])
+        .filter((head) => found.terms(head) !== null)
+        .map((head) => ({ site, layer, head }));
+    });
+  }
+}
