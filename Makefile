@@ -30,7 +30,7 @@ SOURCES := $(shell find js/src js/scripts -type f 2>/dev/null) $(wildcard js/*.j
 MODULES := js/node_modules/.package-lock.json
 
 .PHONY: help demo test lint lint-style lint-types lint-rooms lint-wire lint-js build notebooks bench
-.PHONY: screenshots clean chromium
+.PHONY: screenshots clean chromium firefox
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -67,11 +67,15 @@ $(BUNDLE): $(SOURCES) $(MODULES)
 chromium: $(VENV)/.dev
 	@$(BIN)/python -m tests.e2e.harness.chromium
 
+# After the other one: both may install system packages.
+firefox: chromium $(MODULES)
+	@$(BIN)/python -m tests.e2e.harness.firefox
+
 # JupyterLab refuses to run as root (containers) unless told otherwise.
 demo: $(VENV)/.lab $(BUNDLE)
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(DEMO_ARGS) notebooks/quickstart.ipynb
 
-test: $(VENV)/.dev $(BUNDLE) chromium
+test: $(VENV)/.dev $(BUNDLE) chromium firefox
 	$(BIN)/python -m tests.run
 
 # Apart, so that `make -k lint` names everything that is wrong.

@@ -54,11 +54,12 @@ def _playwrights_own() -> Path | None:
     return Path(result.stdout.strip()) if result.returncode == 0 else None
 
 
-def _debian_root() -> bool:
+def debian_root() -> bool:
+    """Whether Debian packages can be installed."""
     return Path("/etc/debian_version").exists() and os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def _apt_install(*packages: str) -> bool:
+def apt_install(*packages: str) -> bool:
     """Install Debian packages; whether that worked."""
     commands = (
         ["apt-get", "update", "-q"],
@@ -86,9 +87,9 @@ def ensure() -> str:
     except NoChromiumError:
         if os.environ.get("CHROMIUM"):
             raise
-        if not (_debian_root() and _apt_install("chromium", *FONTS)):
+        if not (debian_root() and apt_install("chromium", *FONTS)):
             subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=True)
-    if not _has_fonts() and _debian_root() and not _apt_install("fontconfig", *FONTS):
+    if not _has_fonts() and debian_root() and not apt_install("fontconfig", *FONTS):
         print("No fonts for Chinese, Japanese, Korean or emoji: those tokens show as boxes.", file=sys.stderr)
     return find()
 
