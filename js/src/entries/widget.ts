@@ -1,7 +1,12 @@
-// What the notebook loads: an anywidget module over the live kernel.
+// What the notebook loads: an anywidget module over the live kernel; a page of its own opens a snapshot with it.
 import css from "text:../app.css";
 import { createApp } from "../app";
+import { readSnapshot } from "../snapshot/read";
 import { type AnyModel, CommTransport } from "../transport/comm";
+import { LocalState } from "../transport/fixture";
+import { SnapshotTransport, traitsOf } from "../transport/snapshot";
+import type { Transport } from "../transport/types";
+import type { State } from "../wire/schema.gen";
 
 /** The package's version, put here by the build. */
 declare const ATTNWIDGET_VERSION: string;
@@ -11,17 +16,33 @@ interface RenderContext {
   el: HTMLElement;
 }
 
+interface OpenContext {
+  el: HTMLElement;
+  /** Where the explorer opens, and how. */
+  state: State;
+  /** The bytes of a snapshot. */
+  snapshot: DataView;
+}
+
 /** Builds one view; the function that it returns takes it down. */
-function render({ model, el }: RenderContext): () => void {
+function mount(el: HTMLElement, transport: Transport): () => void {
   // Beside the view rather than in the page's head: hosts may keep views in shadow roots, or show them elsewhere.
   const style = document.createElement("style");
   style.textContent = css;
   el.append(style);
-  const app = createApp(el, new CommTransport(model, ATTNWIDGET_VERSION));
+  const app = createApp(el, transport);
   return () => {
     app.destroy();
     style.remove();
   };
 }
 
-export default { render };
+const render = ({ model, el }: RenderContext) => mount(el, new CommTransport(model, ATTNWIDGET_VERSION));
+
+/** Shows a snapshot, with neither kernel nor model; rejects with a `WireError` if the bytes cannot be read. */
+async function open({ el, state, snapshot }: OpenContext): Promise<() => void> {
+  const read = await readSnapshot(snapshot);
+  return mount(el, new SnapshotTransport(read, new LocalState({ ...state, ...traitsOf(read) }).store()));
+}
+
+export default { render, open };
