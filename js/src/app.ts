@@ -104,7 +104,7 @@ export function createApp(host: HTMLElement, transport: Transport): App {
     createFilterNote(app, abort),
     createBanner(app, abort),
     main,
-    createFooter(app, transport.kind, () => help.toggle(), abort),
+    createFooter(app, () => help.toggle(), abort),
   );
 
   follow(abort, () => {

@@ -1,7 +1,7 @@
 // State and data of one view of an explorer: signals over the traits, and the loading that keeps them true.
 import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
 import { same } from "../transport/same";
-import type { Transport } from "../transport/types";
+import type { Source, Transport } from "../transport/types";
 import { WireError } from "../wire/errors";
 import type { ErrorInfo, Filters, HeadNote, HeadRef, OpenMeta, Theme, View } from "../wire/schema.gen";
 import { clampPlace, clampSelection, findLayer, findSite, NOTHING_HELD, type Place, tokensOf } from "./clamp";
@@ -35,6 +35,10 @@ export interface ExplorerApp extends Explorer {
   readonly loading: ReadonlySignal<boolean>;
   /** The kernel has been silent for long, or null. */
   readonly silent: ReadonlySignal<string | null>;
+  /** What a reader must know of who answers; "" while nothing is. */
+  readonly notice: ReadonlySignal<string>;
+  /** Who answers now. */
+  source(): Source;
   /** Why a pinned head is not shown. */
   readonly pinError: ReadonlySignal<ErrorInfo | null>;
   run(prompt: string, context: string): void;
@@ -79,6 +83,7 @@ const NO_ATTENTION: ErrorInfo = {
 /** The views that draw patterns cell by cell; the others show all heads as they are. */
 export const FILTERED: readonly View[] = ["head", "matrix", "text"];
 
+const NO_NOTICE = signal("");
 const NO_FOCUS: Focus = { query: null, key: null };
 const NO_PREDICTIONS: readonly Prediction[] = [];
 
@@ -448,6 +453,8 @@ export function createExplorer(
     running: runs.running,
     loading,
     silent: reports.silent,
+    notice: transport.notice ?? NO_NOTICE,
+    source: () => transport.kind,
     pinError: pins.error,
     hold(next) {
       const empty = next === null || (next.query === null && next.key === null);

@@ -2,8 +2,9 @@
 import css from "text:../app.css";
 import { createApp } from "../app";
 import { readSnapshot } from "../snapshot/read";
-import { type AnyModel, CommTransport } from "../transport/comm";
+import { FallbackTransport } from "../transport/fallback";
 import { LocalState } from "../transport/fixture";
+import type { AnyModel } from "../transport/model";
 import { SnapshotTransport, traitsOf } from "../transport/snapshot";
 import type { Transport } from "../transport/types";
 import type { State } from "../wire/schema.gen";
@@ -37,7 +38,11 @@ function mount(el: HTMLElement, transport: Transport): () => void {
   };
 }
 
-const render = ({ model, el }: RenderContext) => mount(el, new CommTransport(model, ATTNWIDGET_VERSION));
+function render({ model, el }: RenderContext): () => void {
+  // Jupyter's mark of a view whose model has no kernel.
+  const isCut = () => el.closest(".jupyter-widgets-disconnected") !== null;
+  return mount(el, new FallbackTransport(model, ATTNWIDGET_VERSION, { isCut }));
+}
 
 /** Shows a snapshot, with neither kernel nor model; rejects with a `WireError` if the bytes cannot be read. */
 async function open({ el, state, snapshot }: OpenContext): Promise<() => void> {

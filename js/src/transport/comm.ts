@@ -8,64 +8,20 @@ import {
   type ReplyOk,
   type Request,
   type Requests,
-  type State,
 } from "../wire/schema.gen";
 import { Assembler } from "./assemble";
-import { same } from "./same";
-import type { Reply, StateKey, StateStore, Transport } from "./types";
+import { type AnyModel, ModelState } from "./model";
+import type { Reply, Transport } from "./types";
 
-/** The part of anywidget's model that is used here. */
-export interface AnyModel {
-  get(key: string): unknown;
-  set(key: string, value: unknown): void;
-  save_changes(): void;
-  on(event: string, listener: (...args: never[]) => void): void;
-  off(event: string, listener: (...args: never[]) => void): void;
-  send(content: unknown): void;
-  /** Set where recorded replies stand in for a kernel (a page of its own). */
-  readonly source?: "fixture";
-}
-
-class ModelState implements StateStore {
-  readonly #model: AnyModel;
-  /** The key that this view is writing: its own change event is not news to it. */
-  #writing: StateKey | null = null;
-
-  constructor(model: AnyModel) {
-    this.#model = model;
-  }
-
-  get<K extends StateKey>(key: K): State[K] {
-    return this.#model.get(key) as State[K];
-  }
-
-  set<K extends StateKey>(key: K, value: State[K]): void {
-    if (same(this.get(key), value)) return;
-    this.#writing = key;
-    try {
-      this.#model.set(key, value);
-    } finally {
-      this.#writing = null;
-    }
-    this.#model.save_changes();
-  }
-
-  watch<K extends StateKey>(key: K, listener: (value: State[K]) => void, signal: AbortSignal): void {
-    if (signal.aborted) return;
-    const changed = () => {
-      if (this.#writing !== key) listener(this.get(key));
-    };
-    this.#model.on(`change:${key}`, changed);
-    signal.addEventListener("abort", () => this.#model.off(`change:${key}`, changed), { once: true });
-  }
-}
+export type { AnyModel } from "./model";
 
 interface Waiting {
+  readonly kind: keyof Requests;
   resolve(reply: { meta: Record<string, unknown>; buffers: DataView[] }): void;
   reject(reason: unknown): void;
 }
 
-function toDataView(buffer: DataView | ArrayBuffer | ArrayBufferView): DataView {
+export function toDataView(buffer: DataView | ArrayBuffer | ArrayBufferView): DataView {
   if (buffer instanceof DataView) return buffer;
   if (buffer instanceof ArrayBuffer) return new DataView(buffer);
   return new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
@@ -83,7 +39,9 @@ function uniqueName(): string {
 
 export class CommTransport implements Transport {
   readonly kind: "live" | "fixture";
-  readonly state: StateStore;
+  readonly state: ModelState;
+  /** Called when the kernel says anything at all. */
+  onHeard = () => {};
   readonly #model: AnyModel;
   readonly #version: string;
   readonly #name = uniqueName();
@@ -121,6 +79,7 @@ export class CommTransport implements Transport {
       };
       const settle = () => signal?.removeEventListener("abort", cancel);
       this.#waiting.set(id, {
+        kind,
         resolve: (reply) => {
           settle();
           resolve(reply as unknown as Reply<K>);
@@ -142,7 +101,12 @@ export class CommTransport implements Transport {
   destroy(): void {
     if (this.#release.signal.aborted) return;
     this.#release.abort();
-    for (const id of [...this.#waiting.keys()]) this.#fail(id, aborted());
+    this.drop();
+  }
+
+  /** Waits for nothing any more; a run ends with `reason`, what else was asked for as if it had been called off. */
+  drop(reason: unknown = aborted()): void {
+    for (const [id, { kind }] of [...this.#waiting]) this.#fail(id, kind === "run" ? reason : aborted());
   }
 
   #nextId(): string {
@@ -168,6 +132,7 @@ export class CommTransport implements Transport {
 
   /** Every view of a widget hears every message; what answers another view's request is not ours. */
   #receive(content: unknown, buffers: DataView[]): void {
+    this.onHeard();
     if (!isMessage(content)) return;
     const message = content;
     const waiting = this.#waiting.get(message.id);

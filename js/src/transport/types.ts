@@ -1,4 +1,5 @@
 // One interface to whatever answers: a live kernel (comm), a snapshot, or prepared data (fixture).
+import type { ReadonlySignal } from "@preact/signals-core";
 import type { Requests, State } from "../wire/schema.gen";
 
 export type StateKey = keyof State;
@@ -23,6 +24,8 @@ export type Source = "live" | "snapshot" | "fixture";
 export interface Transport {
   readonly state: StateStore;
   readonly kind: Source;
+  /** What a reader must know of who answers; "" while nothing is. */
+  readonly notice?: ReadonlySignal<string>;
   request<K extends keyof Requests>(
     kind: K,
     args: Requests[K]["args"],

@@ -1,5 +1,6 @@
 // What of the patterns is shown, and how it is read: a button that opens the choices, and the line that says what they do.
 import { type ExplorerApp, FILTERED } from "../core/explorer";
+import { isSnapshot } from "../core/fidelity";
 import { describeCombined, describeHidden, measureOf, unitOf } from "../core/shown";
 import { hasPairs } from "../math/filters";
 import type { Combine, Filters, Pair } from "../wire/schema.gen";
@@ -34,6 +35,14 @@ export function countActive(
   return on.filter(Boolean).length;
 }
 
+/** Whether what the numbers are of is settled: only a kernel reads a record otherwise. */
+function isFixed(app: ExplorerApp): boolean {
+  const meta = app.data.value?.record;
+  return meta !== undefined && isSnapshot(meta);
+}
+
+const FIXED = "needs a kernel: a snapshot is as it was saved";
+
 function activeOf(app: ExplorerApp): number {
   const norms = app.weighting.value === "norms";
   return countActive(app.filters.value, app.combine.value, app.words.value, norms);
@@ -42,6 +51,7 @@ function activeOf(app: ExplorerApp): number {
 function showAll(app: ExplorerApp): void {
   app.filters.value = ALL_SHOWN;
   app.combine.value = "each";
+  if (isFixed(app)) return;
   app.words.value = false;
   app.weighting.value = "weights";
 }
@@ -155,7 +165,7 @@ export function createFilter(app: ExplorerApp, abort: AbortSignal): HTMLElement 
     () => {
       const meta = app.data.value?.record;
       const can = app.words.value || meta === undefined || meta.can_merge;
-      return { on: app.words.value, why: can ? "" : "every word is one token here" };
+      return { on: app.words.value, why: isFixed(app) ? FIXED : can ? "" : "every word is one token here" };
     },
     (on) => {
       app.words.value = on;
@@ -169,7 +179,7 @@ export function createFilter(app: ExplorerApp, abort: AbortSignal): HTMLElement 
       const meta = app.data.value?.record;
       const on = app.weighting.value === "norms";
       const can = on || meta === undefined || meta.can_weigh;
-      return { on, why: can ? "" : "this run did not see the values" };
+      return { on, why: isFixed(app) ? FIXED : can ? "" : "this run did not see the values" };
     },
     (on) => {
       app.weighting.value = on ? "norms" : "weights";

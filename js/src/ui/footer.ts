@@ -1,15 +1,9 @@
 // The last bar: how true the numbers are, and how to go on.
 import type { ExplorerApp } from "../core/explorer";
 import { describeExactness } from "../core/fidelity";
-import type { Source } from "../transport/types";
 import { el, follow } from "./dom";
 
-export function createFooter(
-  app: ExplorerApp,
-  source: Source,
-  onKeys: () => void,
-  abort: AbortSignal,
-): HTMLElement {
+export function createFooter(app: ExplorerApp, onKeys: () => void, abort: AbortSignal): HTMLElement {
   const claim = el("span", { class: "aw-claim" });
   const hint = el("span", { class: "aw-foot-hint" }, "hover to look, click to hold");
   const keys = el("button", { type: "button", class: "aw-keys-button", "aria-label": "Keys" });
@@ -21,7 +15,7 @@ export function createFooter(
       claim.replaceChildren();
       return;
     }
-    const { strong, text } = describeExactness(now, source);
+    const { strong, text } = describeExactness(now, app.source());
     claim.replaceChildren(el("b", {}, strong), text);
     claim.title = `${strong}${text}`;
   });

@@ -1,5 +1,6 @@
 // The first bar: which model, which prompt, run or cancel, and how far a run has come.
 import type { ExplorerApp } from "../core/explorer";
+import { isSnapshot } from "../core/fidelity";
 import { formatCount } from "../math/format";
 import type { OpenMeta, SiteInfo } from "../wire/schema.gen";
 import { el, follow, onResize, setAttribute, setText } from "./dom";
@@ -33,6 +34,8 @@ export function describeModel(meta: OpenMeta, site: SiteInfo): string {
 export function shortName(name: string): string {
   return name.split(/[/\\]/).filter(Boolean).at(-1) ?? name;
 }
+
+const NO_KERNEL = "This is a snapshot. A new prompt needs a kernel: run the cell in a notebook.";
 
 function createBadge(app: ExplorerApp, abort: AbortSignal): HTMLElement {
   const name = el("b", { class: "aw-model" });
@@ -83,6 +86,7 @@ export function createHeader(app: ExplorerApp, abort: AbortSignal): HTMLElement 
   const context = createText("Context", "Second text of the pair", abort);
   const button = el("button", { type: "button", class: "aw-run" }, "Run");
   const steps = el("span", { class: "aw-steps" });
+  const fixed = el("span", { class: "aw-steps", title: NO_KERNEL }, "snapshot");
   const bar = el("div", { class: "aw-progress", role: "progressbar", "aria-label": "Progress of the run" });
   const header = el(
     "header",
@@ -90,6 +94,7 @@ export function createHeader(app: ExplorerApp, abort: AbortSignal): HTMLElement 
     createBadge(app, abort),
     el("div", { class: "aw-prompts" }, prompt, context),
     steps,
+    fixed,
     button,
     bar,
   );
@@ -134,9 +139,11 @@ export function createHeader(app: ExplorerApp, abort: AbortSignal): HTMLElement 
   follow(abort, () => {
     const can = app.canRun.value;
     for (const text of [prompt, context]) text.readOnly = !can;
-    const given = app.data.value?.info.route === "given";
-    const why = given ? "the attention was given as tensors" : "only what was recorded";
-    prompt.title = can ? "" : `There is no model here: ${why}.`;
+    const now = app.data.value;
+    const saved = now !== null && isSnapshot(now.record);
+    const why = now?.info.route === "given" ? "the attention was given as tensors" : "only what was recorded";
+    prompt.title = can ? "" : saved ? NO_KERNEL : `There is no model here: ${why}.`;
+    fixed.hidden = can || !saved;
     button.hidden = !can && !app.running.value;
   });
   follow(abort, () => {
