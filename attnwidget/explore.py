@@ -18,7 +18,7 @@ VIEW_OPTIONS = frozenset(State.__annotations__) - {
     "status",
     "can_run",
     "detectors",
-} | {"layout"}
+} | {"layout", "snapshot"}
 """Keyword arguments that set the explorer's traits; the others go to the model's `from_pretrained`."""
 
 OPENING_JOBS = ("pronoun → antecedent", "verb → subject")
@@ -71,8 +71,9 @@ def explore(
     cache : int or str
         Byte budget of the records that are kept, such as "500 MB".
     **options
-        Traits of the explorer (`view`, `layer`, `heads`, `theme`, `height`, ...); everything else is passed
-        to `from_pretrained` (`device`, `dtype`, `device_map`, `revision`, ...).
+        Traits of the explorer (`view`, `layer`, `heads`, `theme`, `height`, ...), and `snapshot`: how much of
+        the record a saved notebook keeps ("auto", a size, "full", False); everything else is passed to
+        `from_pretrained` (`device`, `dtype`, `device_map`, `revision`, ...).
 
     Returns
     -------

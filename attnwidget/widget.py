@@ -13,12 +13,14 @@ from typing import Any, cast, get_args
 import anywidget
 import traitlets as t
 
+from attnwidget.cells import cells
 from attnwidget.errors import InputError, MissingDependencyError, NotRecordedError
 from attnwidget.export import Look, Shared, describe, picture
 from attnwidget.export.page import FRAME, page, still
 from attnwidget.metrics.table import HeadTable
 from attnwidget.metrics.targets import Target
 from attnwidget.record import AttentionRecord, Pick
+from attnwidget.saved import EMPTY, Held, Saver, check_option
 from attnwidget.service import Service, state
 from attnwidget.service.answers import opening
 from attnwidget.service.service import IDLE, Runner
@@ -27,6 +29,7 @@ from attnwidget.wire.schema import (
     Combine,
     Direction,
     HeadNote,
+    HeadRef,
     Order,
     Scale,
     SiteKind,
@@ -79,6 +82,9 @@ class AttentionExplorer(anywidget.AnyWidget):
         Runs the prompts that are typed or set; None where there is no model.
     head_notes : sequence of HeadNote
         What is known about the model's heads.
+    snapshot : "auto", int or str, "full" or False
+        How much of the record a saved notebook keeps, for readers without a kernel: at most 1 MB ("auto"), a
+        size such as "500 kB", everything, or nothing. It can be set later as well.
     **traits
         Initial values of traits; unknown names raise TypeError.
 
@@ -124,6 +130,9 @@ class AttentionExplorer(anywidget.AnyWidget):
     theme = _set(t.Enum(get_args(Theme), "auto"), "auto follows the host.")
     height = _set(t.Int(470, min=200, max=4000), "Height of the view in CSS pixels.")
 
+    snapshot = t.Any("auto", help="How much of the record a saved notebook keeps.")
+    _snapshot = _told(t.Bytes(b""), "The record as bytes, for readers without a kernel; empty for none.")
+
     def __init__(
         self,
         record: AttentionRecord,
@@ -136,7 +145,7 @@ class AttentionExplorer(anywidget.AnyWidget):
             raise MissingDependencyError(
                 "The front end is missing from this copy of attnwidget.", "Run `make build` in the clone."
             )
-        if unknown := sorted(set(traits) - (State.__annotations__.keys() | {"layout"})):
+        if unknown := sorted(set(traits) - (State.__annotations__.keys() | {"layout", "snapshot"})):
             raise TypeError(f"AttentionExplorer has no trait {', '.join(unknown)}.")
         self._service = Service(
             record,
@@ -146,6 +155,8 @@ class AttentionExplorer(anywidget.AnyWidget):
             on_status=self._tell,
             apart=True,
         )
+        self._cells = cells()
+        self._saver = Saver(self._service, self._held, lambda data: self.set_trait("_snapshot", data))
         self._shown = record
         site, layer, heads = opening(record, traits.get("site"), traits.get("layer"))
         shown = {"site": site, "layer": layer, "heads": heads, "prompt": record.prompt}
@@ -153,6 +164,8 @@ class AttentionExplorer(anywidget.AnyWidget):
         self.set_trait("record_id", self._service_shown.id)
         self.set_trait("can_run", runner is not None)
         self.on_msg(lambda _, content, buffers: self._service.handle(content, self.send))
+        if self._cells is not None:
+            self._cells.made(self)
 
     @property
     def record(self) -> AttentionRecord:
@@ -328,6 +341,8 @@ class AttentionExplorer(anywidget.AnyWidget):
         if bundle is None:
             return None
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        if self._cells is not None:
+            self._cells.shown(self)
         data = {**data, "text/plain": repr(self)}
         try:
             png, size = picture(self._shown, self._look())
@@ -340,6 +355,29 @@ class AttentionExplorer(anywidget.AnyWidget):
     def _shared(self, snapshot: int | str, height: int) -> Shared:
         state = cast(State, {name: getattr(self, name) for name in State.__annotations__})
         return Shared(page(self.record, state), repr(self), still(self._shown, self._look()), height)
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """Return the state, or a part of it, as it is sent and saved."""
+        # Where no cells tell when (plain Python, marimo), whoever asks for everything wants the snapshot too.
+        if key is None and self._cells is None and self.comm is not None:
+            self._saver.save()
+        return cast(dict[str, Any], super().get_state(key=key, drop_defaults=drop_defaults))
+
+    def _get_embed_state(self, drop_defaults: bool = False) -> dict[str, Any]:
+        self._saver.save()
+        return cast(dict[str, Any], super()._get_embed_state(drop_defaults=drop_defaults))
+
+    def close(self) -> None:
+        """Leave the page, and the state that is saved with the notebook."""
+        comm = self.comm
+        super().close()
+        if comm is not None and self._cells is not None:
+            # Programs that execute notebooks keep the last state of what was closed: let it be small.
+            comm.send({"method": "update", "state": EMPTY, "buffer_paths": [["_snapshot"]]}, buffers=[b""])
+
+    def _held(self) -> Held:
+        chosen = [{"site": self.site, "layer": self.layer, "head": head} for head in self.heads]
+        return Held(cast(tuple[HeadRef, ...], (*chosen, *self.pinned)), self.selection["query"])
 
     def _look(self) -> Look:
         return Look(
@@ -378,6 +416,7 @@ class AttentionExplorer(anywidget.AnyWidget):
         # Twice, so that the front end asks again where one was replaced by another of its name.
         for names in ([], list(self._service.own)):
             self.set_trait("detectors", names)
+        self._saver.changed()
 
     def _tell(self, status: Status) -> None:
         self.set_trait("status", status)
@@ -401,6 +440,22 @@ class AttentionExplorer(anywidget.AnyWidget):
                     return state.check_selection(self._shown, site, value)
         except InputError as error:
             raise StateError(error.what, error.todo) from None
+
+    @t.validate("snapshot")
+    def _is_option(self, proposal: Any) -> Any:
+        try:
+            return check_option(proposal.value)
+        except InputError as error:
+            raise StateError(error.what, error.todo) from None
+
+    @t.observe("snapshot", "record_id")
+    def _save_otherwise(self, change: Any) -> None:
+        self._saver.option = self.snapshot
+        self._saver.changed()
+
+    @t.observe("site", "layer", "heads", "pinned", "selection")
+    def _hold_otherwise(self, change: Any) -> None:
+        self._saver.changed(held_only=True)
 
     @t.observe("site", "layer")
     def _follow(self, change: Any) -> None:

@@ -40,7 +40,7 @@ def live(runner: aw.ModelRunner) -> AttentionExplorer:
 
 def test_the_synced_traits_are_the_schema(given: AttentionExplorer) -> None:
     own = {name for name in given.traits(sync=True) if name in AttentionExplorer.class_own_traits()}
-    assert own == set(State.__annotations__)
+    assert own == set(State.__annotations__) | {"_snapshot"}
 
 
 def test_traits_take_what_exists_and_name_what_does_not(given: AttentionExplorer) -> None:
