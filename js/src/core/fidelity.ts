@@ -2,7 +2,7 @@
 import { decimal, formatShare } from "../math/format";
 import type { Source } from "../transport/types";
 import type { OpenMeta, Precision } from "../wire/schema.gen";
-import type { LayerData } from "./types";
+import type { LayerData, Pattern } from "./types";
 
 export interface Exactness {
   readonly strong: string;
@@ -33,6 +33,33 @@ function lossOf({ form, error, kept, dropped, dropped_most }: Precision): Exactn
   if (form === "dense") return { strong: "8-bit snapshot", text: `, ${within}` };
   const lost = `${formatShare(dropped)} of the weight left out (worst row ${formatShare(dropped_most)})`;
   return { strong: `top-${kept} snapshot`, text: `, ${lost}; the others ${within}` };
+}
+
+const floors = new WeakMap<Pattern, number>();
+
+/** The most that any weight which a snapshot left out of a pattern can be; 0 where it is whole. */
+export function mostLeftOut(pattern: Pattern): number {
+  const { floor, queries } = pattern;
+  if (floor === undefined) return 0;
+  let most = floors.get(pattern) ?? -1;
+  if (most < 0) for (let query = 0; query < queries; query++) most = Math.max(most, floor(query));
+  floors.set(pattern, most);
+  return most;
+}
+
+/** What a snapshot left out of the patterns on screen, in a few words; "" where they are whole. */
+export function describeLeftOut({ patterns, record }: LayerData): string {
+  let lost = 0;
+  let rows = 0;
+  for (const pattern of patterns) {
+    const { rest, queries } = pattern;
+    if (rest === undefined || mostLeftOut(pattern) === 0) continue;
+    rows += queries;
+    for (let query = 0; query < queries; query++) lost += rest(query);
+  }
+  if (rows === 0 || lost === 0) return "";
+  const kept = record.precision?.kept;
+  return `the ${kept} largest of each row kept, ${formatShare(lost / rows)} of the weight left out`;
 }
 
 /** Of how many heads a snapshot computes rows anew. */

@@ -34,13 +34,16 @@ function readPatterns(meta: LayerMeta, buffers: readonly DataView[]): [Map<numbe
     throw new RangeError(`The reply names ${meta.heads.length} heads and holds ${heads} patterns.`);
   }
   const values = spec.dtype === "f4" ? readArray(spec, buffers, "f4") : readArray(spec, buffers, "u1");
-  const sunk = meta.sinks ? readArray(meta.sinks, buffers, "f4") : null;
+  const { sinks, rest, floor } = meta;
+  const perQuery = Object.entries({ sink: sinks, rest, floor }).map(
+    ([name, of]) => [name, of ? readArray(of, buffers, "f4") : null] as const,
+  );
   const cells = queries * keys;
   const patterns = new Map<number, Pattern>();
   meta.heads.forEach((head, index) => {
     const part = values.subarray(index * cells, (index + 1) * cells);
-    const sinks = sunk?.subarray(index * queries, (index + 1) * queries) ?? null;
-    patterns.set(head, createPattern(head, queries, keys, part, meta.error, sinks));
+    const own = perQuery.map(([name, all]) => [name, all?.subarray(index * queries, (index + 1) * queries)]);
+    patterns.set(head, createPattern(head, queries, keys, part, meta.error, Object.fromEntries(own)));
   });
   return [patterns, values.byteLength];
 }

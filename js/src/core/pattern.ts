@@ -8,7 +8,8 @@ const EXPANDED: Readonly<Float32Array> = decodeTable();
 /**
  * A pattern of shape [queries, keys]; `error` is the largest absolute error of a weight.
  *
- * `sinks` [queries] is what each query gives to its learned sink, where there is one.
+ * `perQuery` holds, [queries] each: `sink`, what goes to a learned sink; `rest`, what a snapshot left out of the row;
+ * `floor`, the most that any weight which was left out can be.
  */
 export function createPattern(
   head: number,
@@ -16,15 +17,17 @@ export function createPattern(
   keys: number,
   values: Float32Array | Uint8Array,
   error: number,
-  sinks: Float32Array | null = null,
+  perQuery: Readonly<Partial<Record<"sink" | "rest" | "floor", Float32Array | null>>> = {},
 ): Pattern {
   if (values.length !== queries * keys) {
     throw new RangeError(
       `A ${queries} x ${keys} pattern needs ${queries * keys} values, not ${values.length}.`,
     );
   }
-  const sink = sinks === null ? {} : { sink: (query: number) => sinks[query] as number };
-  const shape = { head, queries, keys, error, ...sink };
+  const known = Object.entries(perQuery).flatMap(([name, all]) =>
+    all ? [[name, (query: number) => all[query] as number]] : [],
+  );
+  const shape = { head, queries, keys, error, ...Object.fromEntries(known) };
   if (values instanceof Float32Array) {
     return { ...shape, weight: (query, key) => values[query * keys + key] as number };
   }

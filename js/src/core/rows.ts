@@ -37,6 +37,7 @@ export function readRows(meta: RowMeta, buffers: readonly DataView[]): ExactRow[
     scores: scores?.subarray(index * keys, (index + 1) * keys) ?? null,
     sink: meta.sink[index] ?? 0,
     error: meta.error ?? 0,
+    floor: meta.floor?.[index] ?? 0,
   }));
 }
 

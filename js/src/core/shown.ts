@@ -10,6 +10,7 @@ import {
 } from "../math/filters";
 import { formatCount, formatList, formatShare } from "../math/format";
 import type { Combine, Filters, OpenMeta } from "../wire/schema.gen";
+import { mostLeftOut } from "./fidelity";
 import type { ExactRow, LayerData, Pattern } from "./types";
 
 /** In place of a head's number where a pattern is that of several heads. */
@@ -41,8 +42,9 @@ export function present(raw: LayerData, filters: Filters, wanted: Combine): Laye
 
 function combined(raw: LayerData, combine: Combine, heads: readonly number[]): LayerData {
   const [first] = raw.patterns as readonly [Pattern, ...Pattern[]];
-  const error = Math.max(...raw.patterns.map((pattern) => pattern.error));
-  const one: Pattern = { ...first, head: COMBINED, error, ...combineWeights(raw.patterns, combine) };
+  const error = Math.max(...raw.patterns.map((pattern) => pattern.error + mostLeftOut(pattern)));
+  const { queries, keys } = first;
+  const one: Pattern = { head: COMBINED, queries, keys, error, ...combineWeights(raw.patterns, combine) };
   const whole: LayerData = { ...raw, patterns: [one] };
   return { ...whole, shown: { combine, heads, whole, rule: null } };
 }
@@ -66,7 +68,8 @@ export function presentRows(rows: readonly ExactRow[], data: LayerData): readonl
             weights: combineRows(wholes, combine),
             scores: null,
             sink: combineRows(sinks, combine)[0] as number,
-            error: Math.max(...rows.map((row) => row.error ?? 0)),
+            error: Math.max(...rows.map((row) => (row.error ?? 0) + (row.floor ?? 0))),
+            floor: 0,
           },
         ];
   if (rule === null) return made;

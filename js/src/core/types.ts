@@ -35,6 +35,9 @@ export interface Pattern {
   weight(query: number, key: number): number;
   /** What a query leaves to its learned sink, where that is known by itself. */
   sink?(query: number): number;
+  /** Of a snapshot that kept each row's largest weights only, the others being 0: their sum, and the most of each. */
+  rest?(query: number): number;
+  floor?(query: number): number;
 }
 
 /** Everything that the current layer shows; consistent in itself: the last good one stays until the next is whole. */
@@ -128,6 +131,8 @@ export interface ExactRow {
   readonly whole?: Float32Array;
   /** Largest absolute error of the weights where a recording knows them in 8 bits; exact without it. */
   readonly error?: number;
+  /** The most that a weight which a snapshot left out can be; such are 0. */
+  readonly floor?: number;
 }
 
 /** A token or a cell under the pointer, or reached by keyboard. */

@@ -5,9 +5,11 @@ import { isHidden, isMasked } from "./weights";
  * A weight in few characters.
  *
  * Exact weights (`error` 0) get three decimals, small ones one significant digit; approximate ones get only the decimals
- * that their error leaves standing, behind "≈".
+ * that their error leaves standing, behind "≈". Of a weight that was left out, which holds 0, only the most that it can
+ * be is known: `floor`.
  */
-export function formatWeight(weight: number, error = 0): string {
+export function formatWeight(weight: number, error = 0, floor = 0): string {
+  if (weight === 0 && floor > 0) return `≤${formatMost(floor)}`;
   if (Number.isNaN(weight)) return "NaN";
   if (isHidden(weight)) return "hidden";
   if (isMasked(weight)) return "masked";
@@ -19,6 +21,11 @@ export function formatWeight(weight: number, error = 0): string {
   if (weight === 0) return "0";
   if (weight < 0.0005) return weight.toExponential(0);
   return decimal(weight, 3);
+}
+
+/** Rounded up, so that it stays a bound. */
+export function formatMost(value: number): string {
+  return decimal(Math.ceil(value * 1000 - 1e-9) / 1000, 3);
 }
 
 /** Fixed decimals without the leading zero. */

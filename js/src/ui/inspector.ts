@@ -60,7 +60,8 @@ function headSection(reading: HeadReading, colour: string): HTMLElement {
   if (reading.cell !== null) section.append(el("p", { class: "aw-cell" }, reading.cell));
   const list = el("ul", { class: "aw-rows" }, ...reading.bars.map((item) => bar(item)));
   if (reading.sink !== null) list.append(bar(reading.sink, "aw-sink"));
-  if (reading.hidden !== null) list.append(bar(reading.hidden, "aw-sink aw-hidden-mass"));
+  for (const lost of [reading.hidden, reading.left])
+    if (lost !== null) list.append(bar(lost, "aw-sink aw-hidden-mass"));
   if (list.childElementCount > 0) section.append(list);
   if (reading.remark !== null) section.append(el("p", { class: "aw-remark" }, reading.remark));
   const { column, measures } = reading;

@@ -1,4 +1,5 @@
 // What the inspector says, as data: pure functions of what is on screen.
+import { mostLeftOut } from "../core/fidelity";
 import { COMBINED, nameOf, unitOf } from "../core/shown";
 import type { ExactRow, Focus, HeadMetrics, LayerData, Pattern, Prediction } from "../core/types";
 import { decimal, formatCount, formatWeight } from "../math/format";
@@ -20,13 +21,15 @@ export interface HeadReading {
   readonly head: number;
   readonly name: string;
   readonly title: string;
-  /** How sure the bars are: "exact" or "8-bit". */
+  /** How sure the bars are: "exact", "8-bit", "8-bit, largest only". */
   readonly surety: string;
   readonly bars: readonly Bar[];
   /** Mass of a learned sink, where the head has one. */
   readonly sink: Bar | null;
   /** What a filter hides of the row, where one does. */
   readonly hidden: Bar | null;
+  /** What a snapshot left out of the row, where it kept the largest weights only. */
+  readonly left: Bar | null;
   /** Who else looks at the key of the focused cell. */
   readonly column: Column | null;
   /** What the head does in this prompt, next to weights that are spread evenly. */
@@ -96,7 +99,7 @@ function formatScore(score: number): string {
 function describeCell(
   values: Float32Array,
   index: number,
-  error: number,
+  { error, floor }: { readonly error: number; readonly floor: number },
   score: number | null,
   hidden: boolean,
 ): string | null {
@@ -104,8 +107,10 @@ function describeCell(
   if (weight === undefined) return null;
   if (!isWeight(weight))
     return Number.isNaN(weight) ? "NaN: the model gave no number" : "masked: out of reach";
-  const rank = rankOf(values, index);
-  const parts = [formatWeight(weight, error)];
+  const leftOut = weight === 0 && floor > 0;
+  const rank = leftOut ? null : rankOf(values, index);
+  const parts = [formatWeight(weight, error, floor)];
+  if (leftOut) parts.push("left out of the snapshot");
   if (rank !== null) parts.push(`${error > 0 ? "about " : ""}${ordinal(rank.rank)} of ${rank.of}`);
   if (score !== null) parts.push(`score ${formatScore(score)}`);
   if (hidden) parts.push("hidden by a filter");
@@ -171,8 +176,9 @@ function barsOf(
 }
 
 /** A bar that stands for no token. */
-function massBar(label: string, weight: number, error: number): Bar {
-  return { index: -1, label, position: null, weight, text: formatWeight(weight, error), current: false };
+function massBar(label: string, weight: number, error: number, sign = ""): Bar {
+  const text = sign + formatWeight(weight, error);
+  return { index: -1, label, position: null, weight, text, current: false };
 }
 
 /** Sum of the weights that are hidden; null where none is. */
@@ -201,6 +207,7 @@ function readHead(
   const values = byQuery ? (row?.weights ?? readRow(pattern, query)) : readColumn(pattern, key as number);
   const whole = byQuery ? (row === undefined ? readRow(full, query) : (row.whole ?? row.weights)) : values;
   const error = byQuery && row !== undefined ? (row.error ?? 0) : pattern.error;
+  const floor = byQuery ? (row?.floor ?? full.floor?.(query) ?? 0) : 0;
   const tokens = byQuery ? data.keyTokens : data.queryTokens;
   const marked = byQuery ? key : null;
   const mass = byQuery && data.info.sinks ? (row?.sink ?? sinkOf(full, query)) : Number.NaN;
@@ -208,28 +215,37 @@ function readHead(
   const shares = data.record.weighting === "norms" ? " (share of norms)" : "";
   const looks = (from: boolean) =>
     `Layer ${data.info.layer}, ${nameOf(data, pattern.head)} ${from ? "looks at" : "gets looked at from"}${shares}`;
-  const surety = (some: number) => (some > 0 ? "8-bit" : "exact");
+  const cut = byQuery ? floor > 0 : mostLeftOut(full) > 0;
+  const surety = (some: number, largest: boolean) =>
+    [some > 0 ? "8-bit" : "exact", ...(largest ? ["largest only"] : [])].join(", ");
   return {
     head: pattern.head,
     name: nameOf(data, pattern.head),
     title: looks(byQuery),
-    surety: surety(error),
+    surety: surety(error, cut),
     bars: barsOf(values, tokens, count, error, marked),
     sink: Number.isNaN(mass) ? null : massBar("sink", mass, error),
-    hidden: lost === null ? null : massBar("hidden", lost, error),
+    hidden: lost === null ? null : massBar("hidden", lost, error, floor > 0 ? "≥" : ""),
+    left: byQuery && floor > 0 ? massBar("left out", full.rest?.(query) ?? Number.NaN, error) : null,
     column:
       query === null || key === null
         ? null
         : {
             title: `“${tokenLabel(data.keyTokens, key)}” is looked at most from`,
-            surety: surety(pattern.error),
+            surety: surety(pattern.error, mostLeftOut(full) > 0),
             bars: barsOf(readColumn(pattern, key), data.queryTokens, COLUMN_BARS, pattern.error, query),
           },
     measures: measuresOf(data, pattern.head, input.metrics ?? null),
     cell:
       marked === null
         ? null
-        : describeCell(whole, marked, error, row?.scores?.[marked] ?? null, isHidden(values[marked] ?? 0)),
+        : describeCell(
+            whole,
+            marked,
+            { error, floor },
+            row?.scores?.[marked] ?? null,
+            isHidden(values[marked] ?? 0),
+          ),
     remark: remarkOf(values, byQuery ? "key" : "query"),
   };
 }
@@ -309,7 +325,7 @@ export function writeReading(reading: Reading): string {
     "",
     `${head.title} (${head.surety})`,
     ...[head.cell, head.remark].flatMap((line) => (line === null ? [] : [`  ${line}`])),
-    ...list([...head.bars, head.sink, head.hidden]),
+    ...list([...head.bars, head.sink, head.hidden, head.left]),
     ...(head.column === null
       ? []
       : [`${head.column.title} (${head.column.surety})`, ...list(head.column.bars)]),

@@ -1,4 +1,5 @@
 // What the head pane is about, worked out from the focus: rows, columns, numbers, words. No DOM, no canvas.
+import { describeLeftOut } from "../../core/fidelity";
 import { describeCombined } from "../../core/shown";
 import type { ExactRow, Focus, LayerData } from "../../core/types";
 import { formatCount, formatLimit, formatShare, formatWeight } from "../../math/format";
@@ -18,6 +19,8 @@ export interface Aim {
   readonly columns: readonly Float32Array[];
   /** Largest absolute error of each head's weights. */
   readonly errors: readonly number[];
+  /** The most that a weight which a snapshot left out can be, in each head's row. */
+  readonly floors: readonly number[];
   /** What the tokens across get (or give), and which of them get a number. */
   readonly best: Strongest;
   readonly numbered: ReadonlySet<number>;
@@ -51,7 +54,8 @@ export function aimAt(data: LayerData, focus: Focus, exact: readonly ExactRow[])
   );
   if (query !== null && key !== null) numbered.add(key);
   const errors = data.patterns.map((pattern, slot) => rows[slot]?.error ?? pattern.error);
-  return { query, key, rows, columns, errors, best, numbered };
+  const floors = data.patterns.map((_, slot) => rows[slot]?.floor ?? 0);
+  return { query, key, rows, columns, errors, floors, best, numbered };
 }
 
 /** Whose tokens the numbers stand beside: those across from the token in focus; null without one. */
@@ -114,7 +118,7 @@ export function readToken(aim: Aim, index: number): TokenReading {
   const tone = weight > STRONG ? "strong" : "plain";
   if (!aim.numbered.has(index)) return { tone, number: "", slot: null };
   const slot = aim.best.slot[index] as number;
-  return { tone, number: formatWeight(weight, aim.errors[slot] ?? 0), slot };
+  return { tone, number: formatWeight(weight, aim.errors[slot] ?? 0, Math.max(...aim.floors)), slot };
 }
 
 /** The largest share that a head leaves to its sink, written out; empty without a query in focus. */
@@ -153,6 +157,7 @@ export function noteOf(data: LayerData, aim: Aim, drawn: Drawn): string {
   const parts = [describeCombined(data), hiddenNote(aim, drawn, kind), cutNote(drawn.focused ?? drawn.all)];
   const error = Math.max(0, ...aim.errors);
   if (error > 0) parts.push(`≈ within ${formatWeight(error)}`);
+  if (aim.query === null || aim.floors.some((floor) => floor > 0)) parts.push(describeLeftOut(data));
   const all = [...aim.rows.map((row) => row.weights), ...aim.columns];
   if (data.info.causal || all.some((row) => row.some(isOutOfReach))) parts.push("/// out of reach");
   if (all.some((row) => row.some(isHidden))) parts.push("⁘ hidden by a filter");

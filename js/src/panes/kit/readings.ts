@@ -6,6 +6,8 @@ export interface RowReading {
   readonly weights: Float32Array;
   /** Largest absolute error of the weights; 0 when exact. */
   readonly error: number;
+  /** The most that a weight which a snapshot left out can be; 0 where none was. */
+  readonly floor: number;
   /** What the row leaves to its learned sink; null where the layer has none. */
   readonly sink: number | null;
 }
@@ -26,11 +28,12 @@ export function readingOf(
       candidate.weights.length === pattern.keys,
   );
   if (row !== undefined) {
-    return { weights: row.weights, error: row.error ?? 0, sink: data.info.sinks ? row.sink : null };
+    const { weights, error = 0, floor = 0 } = row;
+    return { weights, error, floor, sink: data.info.sinks ? row.sink : null };
   }
   const weights = readRow(pattern, query);
   const sink = data.info.sinks ? sinkOf(pattern, query) : null;
-  return { weights, error: pattern.error, sink };
+  return { weights, error: pattern.error, floor: pattern.floor?.(query) ?? 0, sink };
 }
 
 /** Whether queries and keys are the same tokens. */

@@ -1,4 +1,5 @@
 // The matrix pane: queries x keys heat maps of the chosen heads, with zoom and pan down to the cell.
+import { describeLeftOut } from "../../core/fidelity";
 import { COMBINED, describeCombined, measureOf, nameOf, titleOf } from "../../core/shown";
 import type { CreatePane, Explorer, Focus, LayerData, Pattern } from "../../core/types";
 import { CHARACTER } from "../../draw/axes";
@@ -324,11 +325,11 @@ class MatrixPane {
     if (query === null || (key === null && !data.info.sinks)) return [];
     const exact = this.#explorer.exact.peek();
     return data.patterns.slice(0, MOST_PANELS).map((pattern) => {
-      const { weights, error, sink } = readingOf(data, pattern, query, exact);
+      const { weights, error, floor, sink } = readingOf(data, pattern, query, exact);
       if (key === null) return sink === null ? "" : `sink ${formatWeight(sink, error)}`;
       const weight = weights[key] ?? Number.NaN;
       if (isOutOfReach(weight)) return "out of reach";
-      const hidden = isHidden(weight) ? "hidden by a filter" : formatWeight(weight, error);
+      const hidden = isHidden(weight) ? "hidden by a filter" : formatWeight(weight, error, floor);
       return sink === null ? hidden : `${hidden}, sink ${formatWeight(sink, error)}`;
     });
   }
@@ -342,6 +343,7 @@ class MatrixPane {
     if (block > 1) notes.push(`a dot is the largest of ${block} × ${block} cells`);
     const error = Math.max(0, ...data.patterns.map((pattern) => pattern.error));
     if (error > 0) notes.push(`colours within ${formatWeight(error)}`);
+    notes.push(describeLeftOut(data));
     this.#legend.update(
       {
         title: [measureOf(data.record), describeCombined(data)].filter(Boolean).join(", "),
@@ -350,7 +352,7 @@ class MatrixPane {
         masked: pooled.some((one) => one.masked),
         hidden: pooled.some((one) => one.hidden),
         nan: pooled.some((one) => one.nan),
-        note: notes.join(" · "),
+        note: notes.filter(Boolean).join(" · "),
       },
       theme,
       ratio,

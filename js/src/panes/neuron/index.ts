@@ -518,7 +518,7 @@ class NeuronPane {
       ["k", "", 0],
       ["q × k", "", 0],
       [brushed ? "brushed" : "score", ` ${formatTerm(low)} … ${formatTerm(high)}`, strips?.score.width ?? 0],
-      ["weight", ` to ${formatWeight(heaviest)}`, strips?.weight.width ?? 0],
+      ["weight", ` to ${formatWeight(heaviest, reading.terms.error)}`, strips?.weight.width ?? 0],
     ];
     this.#captions.forEach((caption, at) => {
       const [name, more, room] = words[at] as readonly [string, string, number];
@@ -536,7 +536,9 @@ class NeuronPane {
     const sink = terms.sink_score !== null;
     if (known === null) {
       const weight = terms.weights[key] as number;
-      const text = isMasked(weight) ? "out of reach" : `weight ${formatWeight(weight)}`;
+      const text = isMasked(weight)
+        ? "out of reach"
+        : `weight ${formatWeight(weight, terms.error, terms.floor)}`;
       this.#equation.replaceChildren(pair, " ", element("span", "ap-step", {}, text));
       return;
     }

@@ -52,9 +52,10 @@ export function stripeText(terms: KnownTerms, key: number, dimensions: readonly 
 
 /** A key's row for screen readers. */
 export function rowText(data: LayerData, terms: ScoreTerms, key: number): string {
+  const { error, floor } = terms;
   const name = `key ${key} ${labelOf(data.keyTokens, key)}`;
   const weight = terms.weights[key] as number;
   if (isMasked(weight)) return `${name}: out of reach`;
   const score = terms.scores === null ? "" : `score ${formatTerm(terms.scores[key] as number)}, `;
-  return `${name}: ${score}weight ${formatWeight(weight)}`;
+  return `${name}: ${score}weight ${formatWeight(weight, error, floor)}`;
 }

@@ -1,4 +1,5 @@
 // The text pane: the prompt as running text, coloured by what the token in focus looks at, or by what looks at it.
+import { describeLeftOut } from "../../core/fidelity";
 import { COMBINED } from "../../core/shown";
 import type { CreatePane, Explorer, LayerData, Palette } from "../../core/types";
 import { nanColour } from "../../draw/heatmap";
@@ -202,7 +203,7 @@ class TextPane {
     const colours = this.#coloursFor(data);
     this.#writeSink(shading, colours);
     const notes = [shading.note];
-    if (shading.error > 0) notes.push(`colours within ${formatWeight(shading.error)}`);
+    if (shading.error > 0) notes.push(`colours within ${formatWeight(shading.error)}`, describeLeftOut(data));
     this.#legend.update(
       {
         title: headsName(data),
