@@ -14,6 +14,7 @@ import { createHeader } from "./ui/header";
 import { createInspector } from "./ui/inspector";
 import { createHelp, listenForKeys } from "./ui/keys";
 import { createLook } from "./ui/look";
+import { createSave } from "./ui/save";
 import { createTabs, tabId } from "./ui/tabs";
 import { createTray } from "./ui/tray";
 import type { View } from "./wire/schema.gen";
@@ -89,6 +90,7 @@ export function createApp(host: HTMLElement, transport: Transport): App {
   const panel = el("div", { class: "aw-panel", role: "tabpanel", id: ids("panel") });
   const help = createHelp(ids("keys"), abort);
   panel.append(paneHost, createPlaceholder(app, abort), help.element);
+  const save = createSave(app, { root, pane: paneHost, redraw: look.redraw }, abort);
   const header = createHeader(app, abort);
   const main = el("div", { class: "aw-main" }, panel, createInspector(app, abort));
   root.append(
@@ -104,7 +106,7 @@ export function createApp(host: HTMLElement, transport: Transport): App {
     createFilterNote(app, abort),
     createBanner(app, abort),
     main,
-    createFooter(app, () => help.toggle(), abort),
+    createFooter(app, () => help.toggle(), save.element, abort),
   );
 
   follow(abort, () => {
@@ -134,6 +136,7 @@ export function createApp(host: HTMLElement, transport: Transport): App {
       root,
       pane: paneHost,
       help,
+      save: save.open,
       focusPrompt: () => header.querySelector<HTMLElement>("textarea")?.focus(),
     },
     abort,

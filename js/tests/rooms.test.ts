@@ -4,7 +4,19 @@ import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 
 const SRC = resolve(import.meta.dirname, "../src");
-const ORDER = ["wire", "math", "snapshot", "transport", "core", "draw", "ui", "panes", "app", "entries"];
+const ORDER = [
+  "wire",
+  "math",
+  "snapshot",
+  "transport",
+  "core",
+  "draw",
+  "save",
+  "ui",
+  "panes",
+  "app",
+  "entries",
+];
 
 function sources(folder: string): string[] {
   return readdirSync(folder).flatMap((name) => {

@@ -1,4 +1,17 @@
-// A canvas that is sharp at any pixel ratio.
+// A canvas that is sharp at any pixel ratio, and what may stand in for its context.
+
+type StandIn = (
+  canvas: HTMLCanvasElement,
+  context: CanvasRenderingContext2D,
+  ratio: number,
+) => CanvasRenderingContext2D;
+
+let standIn: StandIn | null = null;
+
+/** Until the next call, `prepare` returns what `through` makes of a context; null ends that. */
+export function divert(through: StandIn | null): void {
+  standIn = through;
+}
 
 /** Sizes the canvas for its place on screen, wipes it, and returns its context in CSS pixels. */
 export function prepare(
@@ -17,5 +30,5 @@ export function prepare(
   context.globalAlpha = 1;
   context.clearRect(0, 0, w, h);
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  return context;
+  return standIn === null ? context : standIn(canvas, context, ratio);
 }

@@ -3,7 +3,12 @@ import type { ExplorerApp } from "../core/explorer";
 import { describeExactness } from "../core/fidelity";
 import { el, follow } from "./dom";
 
-export function createFooter(app: ExplorerApp, onKeys: () => void, abort: AbortSignal): HTMLElement {
+export function createFooter(
+  app: ExplorerApp,
+  onKeys: () => void,
+  save: HTMLElement,
+  abort: AbortSignal,
+): HTMLElement {
   const claim = el("span", { class: "aw-claim" });
   const hint = el("span", { class: "aw-foot-hint" }, "hover to look, click to hold");
   const keys = el("button", { type: "button", class: "aw-keys-button", "aria-label": "Keys" });
@@ -22,5 +27,13 @@ export function createFooter(app: ExplorerApp, onKeys: () => void, abort: AbortS
   follow(abort, () => {
     hint.textContent = app.selection.value.locked ? "held: Esc lets go" : "hover to look, click to hold";
   });
-  return el("footer", { class: "aw-bar aw-footer" }, claim, el("span", { class: "aw-grow" }), hint, keys);
+  return el(
+    "footer",
+    { class: "aw-bar aw-footer" },
+    claim,
+    el("span", { class: "aw-grow" }),
+    hint,
+    save,
+    keys,
+  );
 }

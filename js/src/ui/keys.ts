@@ -14,6 +14,7 @@ export const KEYS: readonly (readonly [keys: string, meaning: string])[] = [
   ["Shift ← →", "neuron view, among the keys: brush dimensions"],
   ["Esc", "let go"],
   ["/", "write a prompt; Enter runs it, Shift+Enter breaks the line"],
+  ["s", "save what is shown: a picture, or its data"],
   ["?", "show or hide this list"],
 ];
 
@@ -68,6 +69,7 @@ export interface KeyActions {
   readonly pane: HTMLElement;
   readonly help: { isOpen(): boolean; toggle(): void; close(): void };
   focusPrompt(): void;
+  save(): void;
 }
 
 /** What a key does, if the control in focus did not take it. Returns whether it was used. */
@@ -89,6 +91,7 @@ function act(event: KeyboardEvent, app: ExplorerApp, actions: KeyActions): boole
   const anywhere: Record<string, () => void> = {
     "/": actions.focusPrompt,
     "?": actions.help.toggle,
+    s: actions.save,
     "[": () => app.moveLayer(-1),
     "]": () => app.moveLayer(1),
     "{": () => app.moveHead(-1),

@@ -20,6 +20,8 @@ export interface Look {
   readonly palette: ReadonlySignal<Palette>;
   /** To be called when `root` may have joined the page: before that its styles cannot be read. */
   joined(): void;
+  /** Has everything drawn once more. */
+  redraw(): void;
 }
 
 /** Gives `root` its theme, and follows what is asked for and the page around until `abort`. */
@@ -57,6 +59,9 @@ export function createLook(root: HTMLElement, wanted: Theme, abort: AbortSignal)
     palette,
     joined() {
       attached.value = root.isConnected;
+    },
+    redraw() {
+      redraws.value++;
     },
   };
 }
