@@ -1,6 +1,7 @@
 // The metrics pane: every head's metrics and detectors, as a map and as a table.
 
 import { signal as createSignal } from "@preact/signals-core";
+import { isSnapshot } from "../../core/fidelity";
 import { areOf } from "../../core/measures";
 import { isHead, togglePins } from "../../core/pinned";
 import type { CreatePane, Explorer, HeadMetrics } from "../../core/types";
@@ -238,6 +239,7 @@ class MetricsPane {
   #reading(): string {
     const record = this.#explorer.data.peek()?.record;
     const parts = [record?.words ? "word by word" : "", record?.weighting === "norms" ? "norm-weighted" : ""];
+    if (record !== undefined && isSnapshot(record)) parts.push("measured in the run, before it was saved");
     return parts.filter(Boolean).join(", ");
   }
 

@@ -261,6 +261,8 @@ class ModelPane {
       notes.push(`sampled ${formatCount(model.sampled)} of ${formatCount(model.queries)} queries`);
     }
     if (Math.max(queries, keys) > 1) notes.push(`a dot is the largest of ${queries} × ${keys} cells`);
+    if (this.#explorer.data.peek()?.record.precision?.form === "top")
+      notes.push("pictures of whole patterns");
     const { masked, nan } = this.#pictures;
     const look = { title: "weight", scale, colour: theme.ramp, masked, nan, note: notes.join(" · ") };
     this.#legend.update(look, theme, ratio);

@@ -1,5 +1,6 @@
 // The neuron pane: how one query's scores come about, dimension by dimension, for every key.
-import { signal as createSignal } from "@preact/signals-core";
+import { batch, signal as createSignal } from "@preact/signals-core";
+import { isSnapshot } from "../../core/fidelity";
 import { queryAsked } from "../../core/terms";
 import type { CreatePane, Explorer, LayerData, ScoreTerms } from "../../core/types";
 import { createDiverging } from "../../draw/diverging";
@@ -10,12 +11,16 @@ import { equationOf, formatScaling, formatTerm, partsExtent } from "../../math/t
 import { isMasked } from "../../math/weights";
 import { createSwitch } from "../../ui/controls";
 import { createIds, follow } from "../../ui/dom";
+import type { HeadRef } from "../../wire/schema.gen";
 import { element, onFrame, onResize, setAttribute, setText } from "../kit/dom";
 import { Legend } from "../kit/legend";
 import { ROW, StripPainter } from "./painter";
 import { QueryRow } from "./queries";
 import { DimensionOrder, type Reading, readingOf } from "./reading";
 import { factsOf, MERGED, pairOf, rowText, stripeText } from "./words";
+
+/** Heads that are named where a snapshot keeps only some queries and keys. */
+const MOST_OFFERED = 6;
 
 const TICKS = [
   { position: 0, label: "−range" },
@@ -367,12 +372,29 @@ class NeuronPane {
   #say(text: string, words: boolean): void {
     if (this.#message.firstChild?.textContent === text) return;
     this.#message.replaceChildren(element("p", "", {}, text));
-    if (!words) return;
+    const record = this.#explorer.data.peek()?.record;
+    if (!words || record === undefined || isSnapshot(record)) return;
     const show = element("button", "ap-clear", { type: "button" }, "Show tokens");
     show.addEventListener("click", () => {
       this.#explorer.words.value = false;
     });
     this.#message.append(show);
+  }
+
+  /** Ways to the heads whose queries and keys a snapshot keeps. */
+  #offer(kept: readonly HeadRef[]): (string | HTMLElement)[] {
+    const buttons = kept.slice(0, MOST_OFFERED).flatMap(({ layer, head }) => {
+      const name = `Go to layer ${layer}, head ${head}`;
+      const go = element("button", "ap-clear", { type: "button", "aria-label": name }, `${layer}.${head}`);
+      go.addEventListener("click", () =>
+        batch(() => {
+          this.#explorer.layer.value = layer;
+          this.#explorer.heads.value = [head];
+        }),
+      );
+      return [" ", go];
+    });
+    return buttons.length > 0 ? [" It has those of", ...buttons] : [];
   }
 
   #layout(data: LayerData, reading: Reading): void {
@@ -381,7 +403,7 @@ class NeuronPane {
     this.#extent.style.height = `${keys * ROW}px`;
     setAttribute(this.#scroller, "aria-rowcount", String(keys));
     const facts = factsOf(data, terms, this.#explorer.heads.peek().length);
-    setText(this.#facts, facts.join(" · "));
+    this.#facts.replaceChildren(facts.join(" · "), ...this.#offer(terms.kept ?? []));
     this.#facts.hidden = facts.length === 0;
     const ratio = window.devicePixelRatio || 1;
     const wish = 30 + 7.3 * widestLabel(data.keyTokens.label, 14);

@@ -20,7 +20,7 @@ export function formatHeads(heads: readonly number[]): string {
 /** What a reader must know of this head before the numbers mean anything. */
 export function factsOf(data: LayerData, terms: ScoreTerms, chosen: number): readonly string[] {
   const facts: string[] = [];
-  if (terms.q === null)
+  if (terms.q === null && terms.kept === undefined)
     facts.push("Only the weights of this head are known: its queries and keys were not recorded.");
   if (chosen > 1) facts.push(`head ${terms.head}, the first of ${chosen} chosen`);
   if (terms.shared.length > 1) {
@@ -30,6 +30,9 @@ export function factsOf(data: LayerData, terms: ScoreTerms, chosen: number): rea
   const window = data.info.layer === terms.layer ? data.info.window : null;
   if (window !== null) facts.push(`sliding window of ${formatCount(window)} keys`);
   if (data.record.weighting === "norms") facts.push("plain weights here, without the norms of values");
+  // Last: the pane goes on with what is kept.
+  if (terms.q === null && terms.kept !== undefined)
+    facts.push("The snapshot keeps no queries and keys of this head.");
   return facts;
 }
 
