@@ -20,13 +20,13 @@ export class PageModel implements AnyModel {
 
   set(key: string, value: unknown): void {
     this.#values[key] = value;
-    this.#emit(`change:${key}`);
+    this.emit(`change:${key}`);
   }
 
   /** Several traits in one message from the kernel: all values are set before the first event. */
   receive(values: Partial<State>): void {
     Object.assign(this.#values, values);
-    for (const key of Object.keys(values)) this.#emit(`change:${key}`);
+    for (const key of Object.keys(values)) this.emit(`change:${key}`);
   }
 
   save_changes(): void {
@@ -48,14 +48,14 @@ export class PageModel implements AnyModel {
   }
 
   deliver(content: unknown, buffers: unknown[] = []): void {
-    this.#emit("msg:custom", content, buffers);
+    this.emit("msg:custom", content, buffers);
   }
 
   get listening(): number {
     return [...this.#listeners.values()].reduce((sum, listeners) => sum + listeners.size, 0);
   }
 
-  #emit(event: string, ...args: unknown[]): void {
+  emit(event: string, ...args: unknown[]): void {
     for (const listener of [...(this.#listeners.get(event) ?? [])]) listener(...(args as never[]));
   }
 }
