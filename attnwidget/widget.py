@@ -16,7 +16,7 @@ import traitlets as t
 from attnwidget.cells import cells
 from attnwidget.errors import InputError, MissingDependencyError, NotRecordedError
 from attnwidget.export import Look, Shared, describe, picture
-from attnwidget.export.page import FRAME, page, still
+from attnwidget.export.share import shared
 from attnwidget.metrics.table import HeadTable
 from attnwidget.metrics.targets import Target
 from attnwidget.record import AttentionRecord, Pick
@@ -305,7 +305,7 @@ class AttentionExplorer(anywidget.AnyWidget):
         ...     path.stat().st_size < 1_000_000
         True
         """
-        return self._shared(snapshot, 0).save(path)
+        return self._shared(snapshot).save(path)
 
     def share(self, *, snapshot: int | str = "auto", height: int | None = None) -> Shared:
         """Return the explorer as a cell output that stays interactive without a kernel.
@@ -331,7 +331,7 @@ class AttentionExplorer(anywidget.AnyWidget):
         >>> len(shared.html) < 1_000_000
         True
         """
-        return self._shared(snapshot, height if height is not None else self.height + FRAME)
+        return self._shared(snapshot, height)
 
     def __repr__(self) -> str:
         return describe(self._shown, self._look())
@@ -352,9 +352,9 @@ class AttentionExplorer(anywidget.AnyWidget):
         data["image/png"] = base64.b64encode(png).decode("ascii")
         return data, {**metadata, "image/png": {"width": size[0], "height": size[1]}}
 
-    def _shared(self, snapshot: int | str, height: int) -> Shared:
+    def _shared(self, snapshot: int | str, height: int | None = None) -> Shared:
         state = cast(State, {name: getattr(self, name) for name in State.__annotations__})
-        return Shared(page(self.record, state), repr(self), still(self._shown, self._look()), height)
+        return shared(self._service, state, self._look(), snapshot=snapshot, height=height)
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """Return the state, or a part of it, as it is sent and saved."""

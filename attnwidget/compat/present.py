@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 from attnwidget.errors import InputError, MissingDependencyError
-from attnwidget.export.page import page
 from attnwidget.record import AttentionRecord
 from attnwidget.widget import AttentionExplorer
-from attnwidget.wire.schema import State, Theme
+from attnwidget.wire.schema import Theme
+
+PAGE_BYTES = 30_000_000
+"""What the snapshot in a page may take: smaller records are kept whole."""
 
 Action: TypeAlias = Literal["view", "return"]
 
@@ -71,7 +73,7 @@ def present(record: AttentionRecord, action: str, *, runner: Any = None, **trait
     if action == "view":
         show(explorer)
         return None
-    state = {name: getattr(explorer, name) for name in State.__annotations__}
+    shared = explorer.share(snapshot=PAGE_BYTES)
     explorer.close()
     html: Any = HTML
-    return html(page(record, cast(State, state)))
+    return html(shared.page)

@@ -1,160 +1,108 @@
-"""One self-contained HTML page of an explorer: the still picture, then the bundle over recorded replies."""
+"""One self-contained HTML page of an explorer: the still picture, then the bundle over a snapshot."""
 
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import html
 import json
 import warnings
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from attnwidget.errors import InputError, MissingDependencyError
+from attnwidget.errors import InputError, MissingDependencyError, NotRecordedError
 from attnwidget.export.frame import Look
 from attnwidget.export.picture import describe, picture
-from attnwidget.export.recording import Recording, record_replies
 from attnwidget.record import AttentionRecord
-from attnwidget.service.service import IDLE
-from attnwidget.wire.patterns import COMPAND_ERROR
-from attnwidget.wire.schema import PROTOCOL, HeadNote, State
+from attnwidget.service import Service
+from attnwidget.snapshot import encode
+from attnwidget.wire.schema import HeadRef, State
 
 LIMIT = 32_000_000
 """Bytes that a page may hold."""
 
-FRAME = 330
-"""Height of a frame around a page, without that of the view: CSS pixels."""
+PRESSED = 8
+"""Where all is to be kept, this many numbers for each byte of the limit are too many to try."""
+
+STYLE = """\
+.attnwidget-page > p { font: 13px system-ui, sans-serif }
+@media screen { .attnwidget-page[data-open="1"] > img { display: none } }
+@media print { .attnwidget-page[data-open="1"] > img ~ div { display: none } }"""
+
+NO_SCRIPTS = "The interactive view needs JavaScript; the picture shows how it opens."
 
 _HERE = Path(__file__).parent
 
 
-def page(
-    record: AttentionRecord,
-    state: State,
-    *,
-    head_notes: Sequence[HeadNote] = (),
-    esm: str | None = None,
-    limit: int = LIMIT,
-) -> str:
+def page(service: Service, state: State, still: str, *, budget: int | None = None, limit: int = LIMIT) -> str:
     """Return an explorer as one HTML page that opens from disk, without a kernel and without a network.
 
-    Every pane works on what was recorded; a new prompt needs a kernel, and the page says so. It can also be
-    part of another page or of a notebook's output, several times.
+    It begins with the picture, which is what is left where scripts are banned, and what is printed. Its
+    content security policy lets it run its own scripts alone and connect to nothing. It can also be part of
+    another page or of a notebook's output, several times.
 
     Parameters
     ----------
-    record : AttentionRecord
-        What to show.
+    service : Service
+        Holds the record that is shown.
     state : State
         The explorer's traits: where it opens, and how.
-    head_notes : sequence of HeadNote
-        What is known about the model's heads.
-    esm : str, optional
-        The front end's module; the one that comes with the package by default.
+    still : str
+        The picture, from `still_of`, or an empty text.
+    budget : int or None
+        Bytes that the snapshot of the record may take before base64; None keeps everything.
     limit : int
         Bytes that the page may hold.
 
     Returns
     -------
     str
-        HTML. Weights are exact float32 in small records, and 8-bit (within 0.004) in larger ones; the page
-        says which.
+        HTML.
 
     Raises
     ------
     InputError
         If the page would hold more than `limit` bytes.
+    SnapshotError
+        If the budget is too small for the record.
     MissingDependencyError
         If the front end has not been built.
-
-    Examples
-    --------
-    >>> import attnwidget as aw
-    >>> from attnwidget.export.page import page
-    >>> from attnwidget.wire.schema import State
-    >>> ex = aw.explore("The cat sat.")
-    >>> text = page(ex.record, {name: getattr(ex, name) for name in State.__annotations__})
-    >>> len(text) < 500_000
-    True
     """
-    esm = _built() if esm is None else esm
+    esm = _built()
     if not esm:
         raise MissingDependencyError(
             "The front end is missing from this copy of attnwidget.", "Run `make build` in the clone."
         )
-    recording = record_replies(record, head_notes, limit=limit)
-    shown = {
-        **state,
-        "protocol": PROTOCOL,
-        "record_id": recording.header["open"]["record"],
-        "can_run": False,
-        "status": IDLE,
-        "words": False,
-        "weighting": "weights",
-    }
-    packed = _pack({**recording.header, "state": shown, "esm": esm}, recording.arrays)
-    script = (_HERE / "page.js").read_text(encoding="utf-8")
-    name = hashlib.sha256(packed.encode()).hexdigest()[:12]
-    look = look_of(state)
+    record = service.shown
+    if record is None:
+        raise NotRecordedError("Nothing has run yet.", "Run a prompt first.")
+    cells = sum(site.heads * site.queries * site.keys for site in record.sites)
+    if budget is None and cells > PRESSED * limit:
+        raise _too_large(f"the weights of all heads alone are {cells / 1e6:,.0f} million numbers", limit)
+    snapshot = encode(service, budget=budget, held=held_heads(state), query=state["selection"]["query"])
+    opener = _opener()
+    data = {"state": state, "snapshot": base64.b64encode(snapshot.data).decode("ascii"), "esm": esm}
     scheme = "light dark" if state["theme"] == "auto" else state["theme"]
     text = (
         f'<!doctype html>\n<html lang="en" style="color-scheme: {scheme}">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(opener)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(_title(record))}</title>\n</head>\n"
         '<body style="margin: 12px auto; max-width: 1200px; padding: 0 12px">\n'
-        f'<div data-attnwidget-page="{name}">\n'
-        f"{still(record, look)}\n<div></div>\n{_note(recording)}\n"
-        f'<script type="text/plain">{packed}</script>\n</div>\n'
-        f"<script>\n{script}openPage({json.dumps(name)});\n</script>\n"
-        "</body>\n</html>\n"
+        f'<div class="attnwidget-page">\n<style>\n{STYLE}\n</style>\n'
+        f"{still}\n<p>{NO_SCRIPTS}</p>\n<div></div>\n"
+        f'<script type="application/json">{_json(data)}</script>\n</div>\n'
+        f"<script>{opener}</script>\n</body>\n</html>\n"
     )
     if len(text) > limit:
-        raise too_large(len(text), limit)
+        raise _too_large(f"it takes {len(text) / 1e6:,.0f} MB", limit)
     return text
 
 
-def too_large(size: int, limit: int) -> InputError:
-    """Say that a page would hold too much, and how it can hold less."""
-    return InputError(
-        f"The page would hold about {size / 1e6:,.0f} MB, and may hold {limit / 1e6:,.0f} MB.",
-        "Show fewer layers (include_layers=[...]) or a shorter prompt.",
-    )
-
-
-def look_of(state: State) -> Look:
-    """Return what a still picture has to know of an explorer's traits."""
-    names = {field.name for field in fields(Look)}
-    known = {name: value for name, value in state.items() if name in names}
-    selection = state["selection"]
-    known |= {"query": selection["query"], "key": selection["key"], "dark": state["theme"] == "dark"}
-    return Look(**cast(Any, known | {"heads": tuple(state["heads"])}))
-
-
-def _built() -> str:
-    path = _HERE.parent / "static" / "widget.js"
-    return path.read_text(encoding="utf-8") if path.exists() else ""
-
-
-def _pack(header: dict[str, Any], arrays: Sequence[bytes | memoryview]) -> str:
-    """Return base64 of gzip of: length of the header (4 bytes), header (JSON), arrays one after the other."""
-    header = {**header, "lengths": [memoryview(array).nbytes for array in arrays]}
-    # What Python writes for infinity and for what is no number, a browser does not read.
-    text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
-    whole = b"".join([len(text).to_bytes(4, "little"), text, *arrays])
-    return base64.b64encode(gzip.compress(whole, mtime=0)).decode("ascii")
-
-
-def _title(record: AttentionRecord) -> str:
-    text = " ".join(record.prompt.split())
-    short = text if len(text) <= 60 else text[:59] + "…"
-    return f"Attention: {short}" if short else "Attention"
-
-
-def still(record: AttentionRecord, look: Look) -> str:
-    """Return the picture that is there before any script runs, or an empty text."""
+def still_of(record: AttentionRecord, look: Look) -> str:
+    """Return the picture as an `<img>` that holds it and says what it shows; empty if it cannot be drawn."""
     try:
         png, (width, height) = picture(record, look)
     except Exception as error:
@@ -167,19 +115,54 @@ def still(record: AttentionRecord, look: Look) -> str:
     )
 
 
-def _note(recording: Recording) -> str:
-    """Return the line under the explorer: what kind of numbers these are."""
-    said = ["A recording made with attnwidget."]
-    if recording.exact:
-        said.append("Weights are exact float32.")
-    else:
-        said.append(f"Weights are 8-bit: each within {COMPAND_ERROR:.3f} of the recorded one.")
-        if recording.terms:
-            said.append(
-                "The row of a token that is pointed at is computed exactly from its query and the keys."
-            )
-    if recording.terms is False:
-        said.append("Queries and keys are left out, they are too large for a page.")
-    said.append("A new prompt needs a notebook.")
-    style = "font: 12px system-ui, sans-serif; opacity: 0.75; margin: 8px 2px"
-    return f'<p style="{style}" hidden>{" ".join(said)}</p>'
+def held_heads(state: State) -> list[HeadRef]:
+    """Return the heads that matter most to who opens the page: the chosen ones, then the pinned ones."""
+    site, layer = state["site"], state["layer"]
+    chosen: list[HeadRef] = [{"site": site, "layer": layer, "head": head} for head in state["heads"]]
+    return chosen + [pin for pin in state["pinned"] if pin not in chosen]
+
+
+def _too_large(why: str, limit: int) -> InputError:
+    return InputError(
+        f"The page may hold {limit / 1e6:,.0f} MB, and {why}.",
+        'Pass a size, such as snapshot="5 MB", or show fewer layers or a shorter prompt.',
+    )
+
+
+@cache
+def _built() -> str:
+    path = _HERE.parent / "static" / "widget.js"
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+@cache
+def _opener() -> str:
+    """Return the one script of the page that is not data."""
+    return (_HERE / "open.js").read_text(encoding="utf-8")
+
+
+def _policy(opener: str) -> str:
+    """Return what the page may do: run `opener` and what it unpacks, and show what it holds."""
+    digest = base64.b64encode(hashlib.sha256(opener.encode()).digest()).decode("ascii")
+    rules = {
+        "default-src": "'none'",
+        "script-src": f"'sha256-{digest}' blob:",
+        "style-src": "'unsafe-inline'",
+        "img-src": "data: blob:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    return "; ".join(f"{name} {sources}" for name, sources in rules.items())
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    """Return JSON that holds nothing which could end or open an element."""
+    return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def _title(record: AttentionRecord) -> str:
+    text = " ".join(record.prompt.split())
+    short = text if len(text) <= 60 else text[:59] + "…"
+    # What is half a character has no form in a file.
+    short = short.encode("utf-8", "replace").decode("utf-8")
+    return f"Attention: {short}" if short else "Attention"

@@ -8,7 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from attnwidget.errors import NotRecordedError
 from attnwidget.export.files import write_whole
+from attnwidget.export.frame import Look
+from attnwidget.export.page import page, still_of
+from attnwidget.export.picture import describe
+from attnwidget.service import Service
+from attnwidget.snapshot.budget import budget_of
+from attnwidget.wire.schema import State
+
+FRAME = 250
+"""Height of what stands around the view in a frame of 780 CSS pixels or wider; narrower ones scroll."""
+
+CHIPS = 34
+"""Height of another row of heads."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,3 +77,41 @@ class Shared:
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         return {"text/html": self.html, "text/plain": repr(self)}
+
+
+def shared(
+    service: Service, state: State, look: Look, *, snapshot: int | str, height: int | None = None
+) -> Shared:
+    """Return what a service shows as a cell output.
+
+    Parameters
+    ----------
+    service : Service
+        Holds the record.
+    state : State
+        The explorer's traits.
+    look : Look
+        What the picture shows.
+    snapshot : "auto", "full", int or str
+        How much of the record is kept.
+    height : int, optional
+        Height of the frame in CSS pixels; by default the whole explorer fits.
+
+    Returns
+    -------
+    Shared
+
+    Raises
+    ------
+    InputError, SnapshotError, MissingDependencyError
+        As `page`.
+    """
+    record = service.shown
+    if record is None:
+        raise NotRecordedError("Nothing has run yet.", "Run a prompt first.")
+    still = still_of(record, look)
+    text = page(service, state, still, budget=budget_of(snapshot))
+    if height is None:
+        heads = max(site.heads for site in record.sites)
+        height = state["height"] + FRAME + CHIPS * min(2, heads // 16)
+    return Shared(text, describe(record, look), still, height)
