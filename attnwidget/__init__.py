@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from attnwidget import errors
+from attnwidget.clean import Cleaned, clean_notebook
 from attnwidget.explore import explore
 from attnwidget.metrics.table import measure_heads
 from attnwidget.record import AttentionRecord, Token
@@ -25,8 +26,10 @@ __version__ = version("attnwidget")
 __all__ = [
     "AttentionExplorer",
     "AttentionRecord",
+    "Cleaned",
     "ModelRunner",
     "Token",
+    "clean_notebook",
     "errors",
     "explore",
     "measure_heads",

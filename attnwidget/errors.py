@@ -110,6 +110,12 @@ class ProtocolError(AttnWidgetError):
     code = "protocol"
 
 
+class NotebookError(InputError):
+    """A file is not a notebook, or cannot be read or written."""
+
+    code = "notebook"
+
+
 class MissingDependencyError(AttnWidgetError, ImportError):
     """An optional package is needed for what was asked."""
 
