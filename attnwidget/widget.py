@@ -6,6 +6,7 @@ import base64
 import os
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -16,6 +17,7 @@ import traitlets as t
 from attnwidget.cells import cells
 from attnwidget.errors import InputError, MissingDependencyError, NotRecordedError
 from attnwidget.export import Look, Shared, describe, picture
+from attnwidget.export.image import check_paper, check_width, view_named, write_image
 from attnwidget.export.share import shared
 from attnwidget.metrics.table import HeadTable
 from attnwidget.metrics.targets import Target
@@ -333,6 +335,65 @@ class AttentionExplorer(anywidget.AnyWidget):
         """
         return self._shared(snapshot, height)
 
+    def save_image(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        view: str | None = None,
+        width: float = 7.2,
+        dpi: float = 300,
+        theme: str = "light",
+        transparent: bool = False,
+        caption: bool = True,
+    ) -> Path:
+        """Write what the explorer shows as a picture for a paper or a talk.
+
+        Letters keep their size whatever the width, so that a picture of 3.5 inches fits a column of a paper
+        (89 mm) and one of 7.2 inches its page (183 mm), both unscaled. SVG and PDF are lines and real text.
+
+        Parameters
+        ----------
+        path : str or path
+            Ends in .png, .svg or .pdf.
+        view : {"head", "model", "matrix", "neuron", "text", "metrics"}, optional
+            The view on screen if not given; "heads" is another name of "metrics".
+        width : float
+            Inches, 2 to 40.
+        dpi : float
+            Pixels per inch of a PNG.
+        theme : {"light", "dark"}
+            The paper.
+        transparent : bool
+            Leave the paper out.
+        caption : bool
+            Draw the heading (model, layer, heads, prompt) and the notes (what is held, how exact, what is
+            left out). Without them the file's own description still says the same.
+
+        Returns
+        -------
+        Path
+            The file. The same view gives the same bytes.
+
+        Raises
+        ------
+        InputError
+            If the ending, the view, the width, the theme or the dpi is another.
+
+        Examples
+        --------
+        >>> import attnwidget as aw, pathlib, tempfile
+        >>> ex = aw.explore("The cat sat.")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = ex.save_image(pathlib.Path(folder) / "cat.svg", view="matrix", width=3.5)
+        ...     "sat" in path.read_text(encoding="utf-8")
+        True
+        """
+        shown = view_named(view or self.view)
+        look = replace(
+            self._look(shown), dark=check_paper(theme), width=72 * check_width(width), caption=caption
+        )
+        return write_image(self._shown, look, path, dpi=dpi, transparent=transparent)
+
     def __repr__(self) -> str:
         return describe(self._shown, self._look())
 
@@ -379,9 +440,11 @@ class AttentionExplorer(anywidget.AnyWidget):
         chosen = [{"site": self.site, "layer": self.layer, "head": head} for head in self.heads]
         return Held(cast(tuple[HeadRef, ...], (*chosen, *self.pinned)), self.selection["query"])
 
-    def _look(self) -> Look:
+    def _look(self, view: View | None = None) -> Look:
+        view = view or self.view
+        measures = view == "metrics" or (view == "model" and (self.order == "metric" or self.cut is not None))
         return Look(
-            view=self.view,
+            view=view,
             site=self.site,
             layer=self.layer,
             heads=tuple(self.heads),
@@ -394,7 +457,11 @@ class AttentionExplorer(anywidget.AnyWidget):
             filters=self.filters,
             combine=self.combine,
             metric=self.metric,
-            measured=self.metrics() if self.view == "metrics" else None,
+            order=self.order,
+            cut=self.cut,
+            pinned=tuple(self.pinned),
+            comparing=self.comparing,
+            measured=self.metrics() if measures else None,
         )
 
     def _show(self, record: AttentionRecord) -> None:

@@ -37,10 +37,17 @@ class Paper:
     soft: str
     hover: str
     unknown: str
+    accent: str
+    segments: tuple[str, str]
+    """Of the first and of the second text of a pair."""
 
 
-LIGHT = Paper("#ffffff", "#e3e4e8", "#1b1d22", "#5c616b", "#eef3fd", "#d0392b")
-DARK = Paper("#14161a", "#2c3038", "#e8eaee", "#a4abb8", "#212a3b", "#ff7b6b")
+LIGHT = Paper(
+    "#ffffff", "#e3e4e8", "#1b1d22", "#555a64", "#eef3fd", "#d0392b", "#2f6fde", ("#555a64", "#c9ccd3")
+)
+DARK = Paper(
+    "#14161a", "#2c3038", "#e8eaee", "#a4abb8", "#212a3b", "#ff7b6b", "#7aa7ff", ("#a4abb8", "#4a505c")
+)
 
 
 def head_colour(head: int, dark: bool) -> RGB:
@@ -48,6 +55,11 @@ def head_colour(head: int, dark: bool) -> RGB:
     table = (HEADS_DARK if dark else HEADS_LIGHT).split()
     red, green, blue = bytes.fromhex(table[head % len(table)])
     return red / 255, green / 255, blue / 255
+
+
+def hex_colour(colour: RGB) -> str:
+    """Return "#rrggbb" of a colour from 0 to 1."""
+    return "#" + "".join(f"{round(255 * part):02x}" for part in colour)
 
 
 @cache
@@ -64,7 +76,7 @@ def ramp(dark: bool) -> NDArray[np.float64]:
     if dark:
         lightness, chroma, hue = 0.235 + 0.695 * t, 0.03 + 0.1 * arc + 0.05 * t, 285 - 185 * t
     else:
-        lightness, chroma, hue = 0.985 - 0.695 * t, 0.008 + 0.1 * arc + 0.07 * t, 200 + 80 * t
+        lightness, chroma, hue = 0.99 - 0.7 * t, 0.004 + 0.1 * arc + 0.06 * t, 232 + 42 * t
     return _from_oklch(lightness, chroma, hue)
 
 

@@ -1,27 +1,31 @@
-"""What every still picture shares: what is shown, the caption, and how tokens are written."""
+"""What every still picture shares: what is shown, heading and notes, and how tokens are written."""
 
 from __future__ import annotations
 
-import textwrap
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from attnwidget.export import fonts
 from attnwidget.export.colours import DARK, LIGHT, Paper
+from attnwidget.export.scene import Anchor, Box, Label, Scene
 from attnwidget.metrics.table import HeadTable
 from attnwidget.record import AttentionRecord, Token
-from attnwidget.wire.schema import Combine, Direction, Filters, Scale, SiteKind, View
+from attnwidget.wire.schema import Combine, Direction, Filters, HeadRef, Order, Scale, SiteKind, View
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+WIDTH = 540.0
+"""Width of a picture in points unless asked otherwise: 720 CSS pixels."""
 
-DPI = 160
-WIDTH = 7.5
-"""Width of every picture, in inches."""
+MARGIN = 9.0
+"""Around everything, in points."""
+
+TITLE, TOKEN, SMALL, NOTE = 8.5, 7.5, 7.0, 6.5
+"""Sizes of letters, in points: title, tokens, names and numbers, notes."""
+
+GAP = "  ·  "
 
 
 def _all_shown() -> Filters:
@@ -30,16 +34,22 @@ def _all_shown() -> Filters:
 
 @dataclass(frozen=True)
 class Look:
-    """What of a record is on screen.
+    """What of a record is on screen, and on what paper.
 
     Attributes
     ----------
     view, site, layer, heads, query, key, threshold, scale, direction, filters, combine, metric
         As the explorer's traits.
+    order, cut, pinned, comparing
+        Likewise.
     dark : bool
         Dark paper.
     measured : HeadTable or None
-        What the metrics map shows; measured for the picture if not given.
+        What the metrics map and the model view's order are about; measured for the picture if not given.
+    width : float
+        Of the picture, in points.
+    caption : bool
+        Whether heading and notes are drawn.
     """
 
     view: View
@@ -55,12 +65,28 @@ class Look:
     filters: Filters = field(default_factory=_all_shown)
     combine: Combine = "each"
     metric: str = "entropy"
+    order: Order = "layer"
+    cut: float | None = None
+    pinned: Sequence[HeadRef] = ()
+    comparing: bool = False
     measured: HeadTable | None = None
+    width: float = WIDTH
+    caption: bool = True
 
     @property
     def paper(self) -> Paper:
         """Colours of the paper."""
         return DARK if self.dark else LIGHT
+
+    @property
+    def margin(self) -> float:
+        """Left and right of the drawing, in points: little where the page has its own."""
+        return MARGIN if self.caption else 2.0
+
+    @property
+    def room(self) -> float:
+        """Width of the drawing, in points."""
+        return self.width - 2 * self.margin
 
 
 def name_heads(heads: Sequence[int]) -> str:
@@ -70,36 +96,101 @@ def name_heads(heads: Sequence[int]) -> str:
     return f"head{'s' if len(heads) > 1 else ''} {', '.join(map(str, heads))}"
 
 
-def start_figure(record: AttentionRecord, look: Look, height: float, note: str) -> tuple[Figure, float]:
-    """Start a figure with a caption; return it and the share of its height that is left for the drawing."""
-    from matplotlib.figure import Figure
+def name_model(record: AttentionRecord) -> str:
+    """Return what the model is called."""
+    return "embedded model" if record.model.embedded else record.model.name
 
+
+def start(record: AttentionRecord, look: Look) -> tuple[Scene, float]:
+    """Start a picture with its heading: the model, the place, and the prompt as far as it fits.
+
+    Returns
+    -------
+    scene : Scene
+    y : float
+        Where the drawing begins, in points.
+    """
     paper = look.paper
-    name = "embedded model" if record.model.embedded else record.model.name
+    place = f"{look.site} layer {look.layer}, {name_heads(look.heads)}"
     prompt = " ".join((record.prompt + (f" | {record.context}" if record.context else "")).split())
-    head = 0.55
-    figure = Figure(figsize=(WIDTH, height + head), dpi=DPI)
-    top = height + head
-    title = f"{name}  ·  {look.site} layer {look.layer}, {name_heads(look.heads)}"
-    figure.text(0.02, 1 - 0.2 / top, title, color=paper.ink, size=8.5, weight="bold", va="center")
-    caption = textwrap.shorten(prompt, 108 - len(note), placeholder=" …") if prompt else "given attention"
-    figure.text(0.02, 1 - 0.42 / top, caption, color=paper.soft, size=7.5, va="center", parse_math=False)
-    if note:
-        figure.text(0.98, 1 - 0.42 / top, note, color=paper.soft, size=7, va="center", ha="right")
-    return figure, height / top
+    scene = Scene(look.width, 0.0, paper.background, title=GAP.join((name_model(record), place)))
+    if not look.caption:
+        return scene, look.margin
+    y = MARGIN + TITLE / 2
+    title = fonts.fit(scene.title, TITLE, look.room, bold=True)
+    scene.add(Label(MARGIN, y, title, TITLE, paper.ink, bold=True))
+    caption = fonts.fit(prompt or "given attention", SMALL, look.room)
+    scene.add(Label(MARGIN, y + 12, caption, SMALL, paper.soft))
+    return scene, y + 24
 
 
-def blank_axes(figure: Figure, height: float) -> Axes:
-    """Return axes without frame over the lower `height` share of the figure."""
-    axes: Axes = figure.add_axes((0.0, 0.0, 1.0, height))
-    axes.set_axis_off()
-    return axes
+def finish(scene: Scene, record: AttentionRecord, look: Look, y: float, notes: Iterable[str]) -> Scene:
+    """Write the notes under the drawing, which ends at `y`; the picture ends under them."""
+    said = [note for note in notes if note]
+    scene.notes = "; ".join(said)
+    if look.caption:
+        lost = fonts.missing("".join(mark.text for mark in scene.marks if isinstance(mark, Label)))
+        if lost:
+            codes = ", ".join(f"U+{ord(one):04X}" for one in lost[:6]) + (" …" if len(lost) > 6 else "")
+            said.append(f"{fonts.UNKNOWN} no installed font has {codes}")
+        y += 5
+        for line in _lines(said, look.room):
+            scene.add(Label(MARGIN, y + NOTE / 2, line, NOTE, look.paper.soft))
+            y += 9.5
+        y += MARGIN - 5
+    scene.height = y + look.margin / 2
+    return scene
+
+
+def _lines(parts: Sequence[str], room: float) -> list[str]:
+    """Put notes side by side as long as they fit, and the next ones below."""
+    lines: list[str] = []
+    for part in parts:
+        longer = f"{lines[-1]}{GAP}{part}" if lines else part
+        if lines and fonts.text_width(longer, NOTE) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(fonts.fit(part, NOTE, room))
+    return lines
+
+
+def draw_keys(
+    scene: Scene, look: Look, names: Sequence[tuple[str, str]], x: float, y: float, room: float
+) -> float:
+    """Write names beside patches of their colours, in as many lines as needed; return where these end."""
+    left = x
+    for name, colour in names:
+        name = fonts.fit(name, SMALL, room - 9)
+        wide = 9 + fonts.text_width(name, SMALL)
+        if left > x and left + wide > x + room:
+            left, y = x, y + 10
+        scene.add(
+            Box(left, y + 1, 6, 6, fill=colour, radius=1.2),
+            Label(left + 9, y + 4, name, SMALL, look.paper.ink),
+        )
+        left += wide + 10
+    return y + 12 if names else y
+
+
+def label_of(token: Token, size: float, room: float) -> str:
+    """Return a token's label, cut where it is wider than `room` points."""
+    return fonts.fit(token.label, size, room)
+
+
+def widest(tokens: Iterable[Token], size: float, most: float) -> float:
+    """Return the room that labels take, `most` points at most."""
+    return min(most, max((fonts.text_width(token.label, size) for token in tokens), default=0.0) + 0.1)
+
+
+def named(tokens: Sequence[Token], position: int) -> str:
+    """Return a token as notes name it: its label and its position."""
+    return f"{short_label(tokens[position])} ({position})"
 
 
 def window(count: int, around: int | None, limit: int) -> range:
     """Return at most `limit` positions, those around `around` if it is given."""
-    start = 0 if around is None else max(0, min(around - limit // 2, count - limit))
-    return range(start, min(count, start + limit))
+    first = 0 if around is None else max(0, min(around - limit // 2, count - limit))
+    return range(first, min(count, first + limit))
 
 
 def short_label(token: Token, limit: int = 16) -> str:
@@ -119,3 +210,39 @@ def scaled(weights: Any, scale: Scale) -> Any:
     if scale == "sqrt":
         return np.sqrt(weights)
     return np.clip(1 + np.log10(np.maximum(weights, 1e-12)) / 4, 0, 1)
+
+
+def draw_stripes(
+    scene: Scene, look: Look, segments: Sequence[int], at: Sequence[tuple[float, float]], edge: float,
+    down: bool, after: bool = False,
+) -> None:  # fmt: skip
+    """Draw which text of a pair tokens belong to: a stripe along each text, and its letter.
+
+    Parameters
+    ----------
+    segments : sequence of int
+        0 or 1, per token.
+    at : sequence of (float, float)
+        Where each token begins and ends along the axis, in points.
+    edge : float
+        Where the stripes lie across the axis.
+    down : bool
+        Whether the axis goes down.
+    after : bool
+        Whether letters stand after the stripe, not before.
+    """
+    begin = 0
+    for place in range(1, len(segments) + 1):
+        if place < len(segments) and segments[place] == segments[begin]:
+            continue
+        first, last = at[begin][0] + 0.6, at[place - 1][1] - 0.6
+        colour = look.paper.segments[1 if segments[begin] == 1 else 0]
+        box = (edge, first, 2.2, last - first) if down else (first, edge, last - first, 2.2)
+        scene.add(Box(*box, fill=colour))
+        if last - first > 6:
+            letter, middle = "B" if segments[begin] == 1 else "A", (first + last) / 2
+            off = edge + 7 if after else edge - 4.5
+            spot = (off, middle) if down else (middle, off)
+            anchor: Anchor = "middle"
+            scene.add(Label(*spot, letter, NOTE, look.paper.soft, anchor, bold=True))
+        begin = place

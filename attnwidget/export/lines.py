@@ -2,113 +2,282 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from attnwidget.export.frame import Look, blank_axes, short_label, start_figure, window
-from attnwidget.export.shown import describe_shown, drawn, read
-from attnwidget.record import AttentionRecord
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from attnwidget.export import fonts
+from attnwidget.export.colours import hex_colour
+from attnwidget.export.frame import (
+    SMALL,
+    TOKEN,
+    Look,
+    draw_keys,
+    draw_stripes,
+    finish,
+    label_of,
+    named,
+    start,
+    widest,
+    window,
+)
+from attnwidget.export.scene import Box, Label, Scene, Strokes
+from attnwidget.export.shown import Drawn, describe_shown, drawn, has_pairs, how_exact, read
+from attnwidget.record import AttentionRecord, streams_of
 
 MAX_ROWS = 40
 """Tokens drawn in a column."""
 
+MAX_PANELS = 6
+"""Pinned heads drawn side by side."""
 
-def draw_lines(record: AttentionRecord, look: Look) -> Figure:
-    """Draw the chosen heads' weights; what is held stands out, with each head's largest weight."""
-    from matplotlib.collections import LineCollection
+PITCH = 12.0
+"""From one token to the next, in points."""
 
-    paper = look.paper
-    query_tokens, key_tokens = record.query_tokens(look.site), record.key_tokens(look.site)
-    anchor = look.query if look.query is not None else look.key
-    rows, columns = window(len(query_tokens), anchor, MAX_ROWS), window(len(key_tokens), anchor, MAX_ROWS)
-    cut = len(rows) < len(query_tokens) or len(columns) < len(key_tokens)
-    note = f"tokens {rows.start}-{rows.stop - 1} of {len(query_tokens)}" if cut else ""
-    if look.threshold > 0:
-        note = f"weights below {look.threshold:g} not drawn" + (f"  ·  {note}" if note else "")
-    note = "  ·  ".join(part for part in (describe_shown(record, look), note) if part)
-    shown = drawn(look)
-    height = 0.19 * max(len(rows), len(columns)) + 0.25
-    figure, share = start_figure(record, look, height, note)
-    axes = blank_axes(figure, share)
-    axes.set_xlim(0, 10)
-    axes.set_ylim(max(len(rows), len(columns)) - 0.2, -0.8)
-    steps = np.linspace(0, 1, 24)
-    ease = 3 * steps**2 - 2 * steps**3
-    for order, one in enumerate(shown):
-        weights, _, hidden = (part[:, columns.start : columns.stop] for part in read(record, look, one, rows))
-        weights = np.where(hidden, 0, weights)
-        # An "out of reach" cell is no line; NaN compares as false.
-        where = np.argwhere(weights >= max(look.threshold, 1e-6))
-        lit = _lit(where + np.array([rows.start, columns.start]), look)
-        shift = (order - (len(shown) - 1) / 2) * 0.06
-        paths = [np.column_stack([3.1 + 3.8 * steps, i + shift + (j - i) * ease]) for i, j in where]
-        colour = one.colour(look.dark)
-        alphas = weights[where[:, 0], where[:, 1]] * np.where(lit, 1.0, 0.12)
-        axes.add_collection(
-            LineCollection(
-                paths,
-                colors=[(*colour, float(alpha)) for alpha in alphas],
-                linewidths=np.where(lit, 1.6, 1.0),
-                capstyle="round",
-            )
+SPAN = 260.0
+"""Length of the lines at most, in points."""
+
+NUMBER = 25.0
+"""Room for a number beside a token, in points."""
+
+NUMBERS = 3
+"""Tokens that get a number, and the least weight that is worth one."""
+LEAST_NUMBER = 0.01
+
+FADED = 0.14
+"""What is left of lines that are not about what is held."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Heads of one layer that are drawn over each other."""
+
+    layer: int
+    ones: tuple[Drawn, ...]
+    title: str
+
+
+@dataclass(frozen=True)
+class Read:
+    """What is drawn of one head, or of several put together: the tokens in sight, and whole rows."""
+
+    one: Drawn
+    weights: NDArray[np.float32]
+    """[rows, columns], NaN where there is no line."""
+    sink: NDArray[np.float32]
+    """[rows]."""
+    outside: float
+    """What the held query gives to keys that are not in sight."""
+
+
+def draw_lines(record: AttentionRecord, look: Look) -> Scene:
+    """Draw the chosen heads' weights; what is held stands out, with its largest weights."""
+    panels = _panels(record, look)
+    rows, columns = _windows(record, look)
+    scene, y = start(record, look)
+    most = max(1, min(len(panels), int(look.room // 165)))
+    wide = (look.room - 12 * (most - 1)) / most
+    ends: list[float] = []
+    outside = 0.0
+    for index, panel in enumerate(panels[:MAX_PANELS]):
+        column = index % most
+        if column == 0 and ends:
+            y, ends = max(ends) + 8, []
+        end, out = _draw_panel(
+            scene, record, look, panel, rows, columns, look.margin + column * (wide + 12), y, wide
         )
-    for x, side, tokens, span, held in (
-        (2.95, "right", query_tokens, rows, look.query),
-        (7.05, "left", key_tokens, columns, look.key),
-    ):
-        for row, position in enumerate(span):
-            strong = position == held
-            box = {"boxstyle": "round,pad=0.25", "fc": paper.hover, "ec": paper.line} if strong else None
-            axes.text(
-                x,
-                row,
-                short_label(tokens[position]),
-                ha=side,
-                va="center",
-                color=paper.ink if strong else paper.soft,
-                weight="bold" if strong else "normal",
-                bbox=box,
-                parse_math=False,
-            )
-    if look.query is not None:
-        _write_largest(axes, record, look, columns)
-    for index, one in enumerate(shown):
-        axes.text(
-            9.9,
-            index * 0.9,
-            one.name,
-            color=one.colour(look.dark),
-            ha="right",
-            va="center",
-            size=7,
-        )
-    return figure
+        ends.append(end)
+        outside = max(outside, out)
+    notes = _notes(record, look, rows, columns, outside)
+    if len(panels) > MAX_PANELS:
+        notes.append(f"first {MAX_PANELS} of {len(panels)} pinned")
+    return finish(scene, record, look, max(ends), notes)
 
 
-def _lit(cells: Any, look: Look) -> Any:
-    lit = np.ones(len(cells), dtype=bool)
-    if look.query is not None:
-        lit &= cells[:, 0] == look.query
-    if look.key is not None:
-        lit &= cells[:, 1] == look.key
-    return lit
+def _panels(record: AttentionRecord, look: Look) -> list[Panel]:
+    """Return the pinned heads and, if others are chosen, these; one panel where nothing is compared."""
+    chosen = Panel(look.layer, drawn(look), "")
+    if not look.comparing:
+        return [chosen]
+    here = [
+        (ref["layer"], ref["head"])
+        for ref in look.pinned
+        if ref["site"] == look.site
+        and ref["layer"] in record.layers(look.site)
+        and ref["head"] < record.site(ref["layer"], look.site).heads
+    ]
+    panels = [Panel(layer, (Drawn((head,)),), f"layer {layer}, head {head}") for layer, head in here]
+    if look.heads and not all((look.layer, head) in here for head in look.heads):
+        panels.append(replace(chosen, title=f"layer {look.layer}, chosen"))
+    return panels if len(panels) > 1 else [chosen]
 
 
-def _write_largest(axes: Any, record: AttentionRecord, look: Look, columns: range) -> None:
-    """Write each head's largest weight of the held query beside its key; several at one key side by side."""
-    taken: dict[int, int] = {}
-    for one in drawn(look):
-        weights, _, hidden = read(record, look, one, [look.query or 0])
-        row = np.where(hidden, np.nan, weights)[0]
-        if np.isnan(row).all():
+def _windows(record: AttentionRecord, look: Look) -> tuple[range, range]:
+    """Return the queries and the keys in sight: those around what is held."""
+    queries, keys = record.query_tokens(look.site), record.key_tokens(look.site)
+    if look.site != "cross":
+        anchor = look.query if look.query is not None else look.key
+        return window(len(queries), anchor, MAX_ROWS), window(len(keys), anchor, MAX_ROWS)
+    return window(len(queries), look.query, MAX_ROWS), window(len(keys), look.key, MAX_ROWS)
+
+
+def _read(record: AttentionRecord, look: Look, panel: Panel, one: Drawn, rows: range, columns: range) -> Read:
+    here = replace(look, layer=panel.layer)
+    weights, reach, hidden = read(record, here, one, rows)
+    weights = np.where(reach & ~hidden, weights, np.nan)
+    sink = record.site(panel.layer, look.site).sink(list(one.heads), rows)
+    outside = 0.0
+    if look.query is not None and look.query in rows:
+        row = np.nan_to_num(weights[look.query - rows.start])
+        outside = float(row.sum() - row[columns.start : columns.stop].sum())
+    return Read(
+        one,
+        weights[:, columns.start : columns.stop],
+        sink.max(0) if one.how == "max" else sink.mean(0),
+        outside,
+    )
+
+
+def _draw_panel(
+    scene: Scene, record: AttentionRecord, look: Look, panel: Panel, rows: range, columns: range,
+    x: float, y: float, wide: float,
+) -> tuple[float, float]:  # fmt: skip
+    """Draw one panel; return where it ends, and the most that its held query gives out of sight."""
+    paper, site = look.paper, record.site(panel.layer, look.site)
+    parts = [_read(record, look, panel, one, rows, columns) for one in panel.ones]
+    if panel.title or len(parts) > 1:
+        names = [(one.name, hex_colour(one.colour(look.dark))) for one in panel.ones]
+        if panel.title:
+            names = [(panel.title, names[0][1])] if len(names) == 1 else [(panel.title, paper.line), *names]
+        y = draw_keys(scene, look, names, x, y, wide)
+    queries, keys = record.query_tokens(look.site), record.key_tokens(look.site)
+    pairs = has_pairs(record, look)
+    side = 14.0 if pairs else 2.0
+    most = (wide - 2 * side) * 0.26
+    left = widest((queries[at] for at in rows), TOKEN, most)
+    right = widest((keys[at] for at in columns), TOKEN, most)
+    numbers = (
+        NUMBER if look.query is None and look.key is not None else 0.0,
+        NUMBER if look.query is not None else 0.0,
+    )
+    span = min(SPAN, wide - left - right - sum(numbers) - 2 * side - 12)
+    x += (wide - left - right - sum(numbers) - 2 * side - 12 - span) / 2
+    x0 = x + side + numbers[0] + left + 6
+    x1 = x0 + span
+    with_sink = site.has_sinks or any(float(np.nanmax(part.sink, initial=0)) > 0 for part in parts)
+    _draw_strokes(scene, look, parts, rows, columns, (x0, x1, y), with_sink)
+    for column, (tokens, places, held) in enumerate(((queries, rows, look.query), (keys, columns, look.key))):
+        for row, at in enumerate(places):
+            strong, middle = at == held, y + (row + 0.5) * PITCH
+            text = label_of(tokens[at], TOKEN, (left, right)[column])
+            if strong:
+                long = fonts.text_width(text, TOKEN, bold=True)
+                box = x1 + 3 if column else x0 - 3 - long - 5
+                scene.add(Box(box, middle - 5.5, long + 5, 11, fill=paper.hover, edge=paper.line, radius=2.5))
+            scene.add(
+                Label(
+                    x1 + 5.5 if column else x0 - 5.5, middle, text, TOKEN,
+                    paper.ink if strong else paper.soft, "start" if column else "end", bold=strong,
+                )
+            )  # fmt: skip
+        if pairs:
+            spans = [(y + row * PITCH, y + (row + 1) * PITCH) for row in range(len(places))]
+            edge = x1 + 6 + right + numbers[1] + 3 if column else x + 8
+            draw_stripes(scene, look, [tokens[at].segment for at in places], spans, edge, True, bool(column))
+    _write_numbers(scene, look, parts, rows, columns, (x0 - 8 - left, x1 + 8 + right, y))
+    end = y + PITCH * max(len(rows), len(columns))
+    if with_sink:
+        sink = y + (len(columns) + 1) * PITCH
+        scene.add(Label(x1 + 5.5, sink, "learned sink", SMALL, paper.soft))
+        end = max(end, sink + PITCH / 2)
+    return end, max((part.outside for part in parts), default=0.0)
+
+
+def _draw_strokes(
+    scene: Scene, look: Look, parts: Sequence[Read], rows: range, columns: range,
+    place: tuple[float, float, float], with_sink: bool,
+) -> None:  # fmt: skip
+    x0, x1, y = place
+    for order, part in enumerate(parts):
+        weights = np.column_stack([part.weights, part.sink]) if with_sink else part.weights
+        # A cell without a line is NaN, which compares as false.
+        found = np.argwhere(weights >= max(look.threshold, 1e-6))
+        if len(found) == 0:
             continue
-        key = int(np.nanargmax(row))
-        if key in columns:
-            x = 8.55 + 0.5 * taken.get(key, 0)
-            taken[key] = taken.get(key, 0) + 1
-            colour = one.colour(look.dark)
-            axes.text(x, key - columns.start, f"{row[key]:.3f}", color=colour, va="center", size=7)
+        value = weights[found[:, 0], found[:, 1]].astype(float)
+        lit = np.ones(len(found), dtype=np.bool_)
+        if look.query is not None:
+            lit &= found[:, 0] + rows.start == look.query
+        if look.key is not None:
+            lit &= (found[:, 1] + columns.start == look.key) & (found[:, 1] < len(columns))
+        shift = (order - (len(parts) - 1) / 2) * min(1.1, 7 / len(parts))
+        start, end = found[:, 0] + 0.5, found[:, 1] + 0.5
+        end = np.where(found[:, 1] == len(columns), len(columns) + 1, end) if with_sink else end
+        ends = np.stack(
+            [
+                np.full(len(found), x0),
+                y + start * PITCH + shift,
+                np.full(len(found), x1),
+                y + end * PITCH + shift,
+            ],
+            axis=1,
+        )
+        opacity = np.clip(value, 0.04, 1.0) * np.where(lit, 1.0, FADED)
+        width = np.where(lit, 0.8 + 1.0 * np.minimum(value, 1), 0.7)
+        colour = hex_colour(part.one.colour(look.dark))
+        # Strongest last, on top.
+        for some in (np.flatnonzero(~lit), np.flatnonzero(lit)):
+            some = some[np.argsort(value[some], kind="stable")]
+            if len(some):
+                scene.add(Strokes(ends[some], opacity[some], width[some], colour, bent=True))
+
+
+def _write_numbers(
+    scene: Scene, look: Look, parts: Sequence[Read], rows: range, columns: range,
+    place: tuple[float, float, float],
+) -> None:  # fmt: skip
+    """Write the largest weights of what is held, in the colour of the head that has them."""
+    left, right, y = place
+    if look.query is not None and look.query in rows:
+        values = np.array([part.weights[look.query - rows.start] for part in parts])
+        numbered = look.key - columns.start if look.key is not None and look.key in columns else None
+    elif look.query is None and look.key is not None and look.key in columns:
+        values, numbered = np.array([part.weights[:, look.key - columns.start] for part in parts]), None
+    else:
+        return
+    if values.size == 0:
+        return
+    best = np.nan_to_num(values, nan=-1).max(axis=0)
+    chosen = {int(at) for at in np.argsort(-best, kind="stable")[:NUMBERS] if best[at] >= LEAST_NUMBER}
+    if numbered is not None and best[numbered] >= 0:
+        chosen.add(numbered)
+    for at in sorted(chosen):
+        slot = int(np.nan_to_num(values[:, at], nan=-1).argmax())
+        colour = hex_colour(parts[slot].one.colour(look.dark))
+        text = f"{values[slot, at]:.3f}" if best[at] < 0.9995 else "1.00"
+        x, anchor = (right, "start") if look.query is not None else (left, "end")
+        scene.add(Label(x, y + (at + 0.5) * PITCH, text, SMALL, colour, anchor))  # type: ignore[arg-type]
+
+
+def _notes(record: AttentionRecord, look: Look, rows: range, columns: range, outside: float) -> list[str]:
+    queries, keys = record.query_tokens(look.site), record.key_tokens(look.site)
+    notes = [
+        f"query {named(queries, look.query)} held" if look.query is not None else "",
+        f"key {named(keys, look.key)} held" if look.key is not None else "",
+        how_exact(record),
+        describe_shown(record, look),
+        f"weights below {look.threshold:g} not drawn" if look.threshold > 0 else "",
+    ]
+    source, target = streams_of(look.site)
+    if source == target and rows == columns:
+        if len(rows) < len(queries):
+            notes.append(f"tokens {rows.start}-{rows.stop - 1} of {len(queries)}")
+    else:
+        for noun, some, count in (("queries", rows, len(queries)), ("keys", columns, len(keys))):
+            if len(some) < count:
+                notes.append(f"{noun} {some.start}-{some.stop - 1} of {count}")
+    if outside >= 0.005:
+        notes.append(f"the held query gives {outside:.2f} to keys that are not drawn")
+    return notes

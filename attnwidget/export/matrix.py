@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attnwidget.export.colours import ramp
-from attnwidget.export.frame import WIDTH, Look, cells, scaled, short_label, start_figure
-from attnwidget.export.shown import Drawn, describe_shown, drawn, read
+from attnwidget.export import fonts
+from attnwidget.export.colours import hex_colour
+from attnwidget.export.frame import (
+    NOTE,
+    SMALL,
+    Look,
+    draw_stripes,
+    finish,
+    label_of,
+    named,
+    scaled,
+    start,
+)
+from attnwidget.export.paint import paint, rgb
+from attnwidget.export.scene import Box, Cells, Label, Scene, hatch
+from attnwidget.export.shown import Drawn, describe_shown, drawn, has_pairs, how_exact, read
 from attnwidget.metrics.thumbnails import block_max, block_size
-from attnwidget.record import AttentionRecord, Site
+from attnwidget.record import AttentionRecord, Site, Token
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-MAX_PANELS = 4
+MAX_PANELS = 12
 """Heads drawn side by side."""
-
-MAX_AXIS_TOKENS = 48
-"""Tokens written along an axis."""
 
 MAX_PIXELS = 512
 """Cells drawn along an axis; beyond it, a pixel is the largest weight of a block."""
@@ -28,71 +35,180 @@ MAX_PIXELS = 512
 MAX_QUERIES = 2048
 """Rows computed; beyond it, evenly spaced ones."""
 
-GLYPH = 0.0585
-"""Width of a letter on the axes, in inches."""
+MAX_CELL, LEAST_LABELLED = 18.0, 5.6
+"""Edge of a cell at most, and the edge from which on each has its label, in points."""
+
+LABEL = 62.0
+"""Room for labels at most, in points."""
+
+SINK, SINK_GAP = 8.0, 4.0
+"""Width of the sink's column, and from the last key to it, in points."""
+
+WIDE_PANEL = 150.0
+"""Width of a panel at least, where there are several, in points."""
 
 
-def draw_matrix(record: AttentionRecord, look: Look) -> Figure:
+@dataclass(frozen=True)
+class Frame:
+    """Where the cells of a panel lie, relative to its corner, in points."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    cell: float
+    labelled: bool
+
+
+def draw_matrix(record: AttentionRecord, look: Look) -> Scene:
     """Draw the chosen heads' patterns; masked cells are hatched, unknown weights have their own colour."""
-    from matplotlib.colors import ListedColormap, to_rgba
-
-    paper, site = look.paper, record.site(look.layer, look.site)
-    heads = drawn(look)[:MAX_PANELS]
-    axes_tokens = record.key_tokens(look.site), record.query_tokens(look.site)
-    labels = [
-        [short_label(token, 10) for token in tokens] if len(tokens) <= MAX_AXIS_TOKENS else []
-        for tokens in axes_tokens
-    ]
-    below, left = (0.18 + GLYPH * max((cells(label) for label in side), default=4) for side in labels)
-    columns = {0: 1, 1: 1, 3: 3}.get(len(heads), 2)
-    width = min(WIDTH / columns - left - 0.16, 4.6)
-    rows = max(1, -(-len(heads) // columns))
-    pitch = 0.26 + width + below + 0.08
+    site = record.site(look.layer, look.site)
+    every = drawn(look)
+    heads = every[:MAX_PANELS]
+    most = max(1, min(len(heads), 4, int(look.room // WIDE_PANEL)))
+    # Four are two by two, not three and one.
+    columns = min(most, -(-len(heads) // -(-len(heads) // most))) if heads else 1
+    wide = (look.room - 10 * (columns - 1)) / columns
+    frame = _frame(record, look, site, wide, columns == 1)
     queries = np.unique(np.linspace(0, site.queries - 1, min(site.queries, MAX_QUERIES)).astype(np.intp))
     size = block_size(len(queries), site.keys, MAX_PIXELS)
-    figure, share = start_figure(record, look, pitch * rows, _note(record, look, site, len(queries), size))
-    inch = share / (pitch * rows)
-    colours = ListedColormap(ramp(look.dark))
+    scene, y = start(record, look)
+    pitch = 13 + frame.top + frame.height + 8
+    masked = hidden = False
     for index, one in enumerate(heads):
         row, column = divmod(index, columns)
-        x = column * WIDTH / columns + left
-        bottom = share - ((row + 1) * pitch - below) * inch
-        axes = figure.add_axes((x / WIDTH, bottom, width / WIDTH, width * inch))
-        weights, reach, hidden = _cells(record, look, one, queries, size)
-        pixels = colours(scaled(np.nan_to_num(weights), look.scale))
-        pixels[np.isnan(weights)] = to_rgba(paper.unknown)
-        pixels[hidden] = to_rgba(paper.line)
-        pixels[~reach, 3] = 0
-        axes.patch.set(facecolor=paper.background, edgecolor=paper.line, hatch="////", linewidth=0)
-        extent = (-0.5, site.keys - 0.5, site.queries - 0.5, -0.5)
-        axes.imshow(pixels, aspect="auto", interpolation="nearest", extent=extent)
-        axes.set_title(one.name, color=one.colour(look.dark), size=8, loc="left", pad=3)
-        for axis, side in zip((axes.xaxis, axes.yaxis), labels, strict=True):
-            if side:
-                axis.set_ticks(range(len(side)), side)
-        letters = max(3.5, min(7.0, 72 * 0.8 * width / max(site.queries, site.keys))) if any(labels) else 7.0
-        axes.tick_params(length=0, colors=paper.soft, labelsize=letters)
-        axes.tick_params(axis="x", rotation=90 if labels[0] else 0)
-        for text in (*axes.get_xticklabels(), *axes.get_yticklabels()):
-            text.set_parse_math(False)
-        for spine in axes.spines.values():
-            spine.set_color(paper.line)
-    return figure
+        x = look.margin + column * (wide + 10)
+        weights, reach, off = _cells(record, look, one, queries, size)
+        masked, hidden = masked or not reach.all(), hidden or bool(off.any())
+        _draw_panel(scene, record, look, site, one, frame, (weights, reach, off), x, y + row * pitch)
+    end = y + pitch * -(-len(heads) // columns) - 4
+    notes = _notes(record, look, len(queries), size, masked, hidden)
+    if len(every) > MAX_PANELS:
+        notes.insert(0, f"first {MAX_PANELS} of {len(every)} heads")
+    return finish(scene, record, look, end, notes)
 
 
-def _note(record: AttentionRecord, look: Look, site: Site, queries: int, size: int) -> str:
+def _frame(record: AttentionRecord, look: Look, site: Site, wide: float, alone: bool) -> Frame:
+    """Lay out a panel of a width: cells are square, and labelled where they are large enough."""
+    queries, keys = record.query_tokens(look.site), record.key_tokens(look.site)
+    sink = SINK_GAP + SINK if _has_sink(site, look) else 0.0
+    stripes = 12.0 if has_pairs(record, look) else 0.0
+    most = min(LABEL, wide * 0.3)
+    sizes = [
+        min(most, max((fonts.text_width(token.label, SMALL) for token in tokens), default=0.0)) + 4
+        for tokens in (queries, keys)
+    ]
+    # A picture that is read on its own takes no more than it needs.
+    tallest = 400.0 if alone else 300.0
+    labelled = True
+    left = top = cell = 0.0
+    for labelled in (True, False):
+        left, top = (sizes[0], sizes[1]) if labelled else (22.0, 12.0)
+        left, top = left + stripes, top + stripes
+        cell = min(MAX_CELL, (wide - left - sink - 1) / site.keys, tallest / site.queries)
+        if cell >= LEAST_LABELLED:
+            break
+    return Frame(left, top, cell * site.keys, cell * site.queries, cell, labelled)
+
+
+def _has_sink(site: Site, look: Look) -> bool:
+    return site.has_sinks or bool(look.heads and site.sink(list(look.heads), 0).max() > 0)
+
+
+def _draw_panel(
+    scene: Scene, record: AttentionRecord, look: Look, site: Site, one: Drawn, frame: Frame,
+    cells: tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]], x: float, y: float,
+) -> None:  # fmt: skip
+    paper = look.paper
+    colour = hex_colour(one.colour(look.dark))
+    scene.add(Label(x, y + 5, fonts.fit(one.name, SMALL, look.room, bold=True), SMALL, colour, bold=True))
+    weights, reach, off = cells
+    left, top = x + frame.left, y + 13 + frame.top
+    pixels = paint(scaled(np.nan_to_num(weights), look.scale), look.dark)
+    pixels[np.isnan(weights)] = (*rgb(paper.unknown), 255)
+    pixels[off] = (*rgb(paper.line), 255)
+    pixels[~reach, 3] = 0
+    if not reach.all():
+        scene.add(hatch(left, top, frame.width, frame.height, paper.line))
+    scene.add(Cells(left, top, frame.width, frame.height, pixels))
+    scene.add(Box(left, top, frame.width, frame.height, edge=paper.line, line=0.5))
+    if _has_sink(site, look):
+        _draw_sink(scene, look, site, one, frame, left + frame.width + SINK_GAP, top)
+    _draw_axis(scene, record, look, frame, left, top, record.query_tokens(look.site), True)
+    _draw_axis(scene, record, look, frame, left, top, record.key_tokens(look.site), False)
+    if look.query is not None and look.query < site.queries:
+        spot = top + look.query * frame.cell
+        scene.add(Box(left - 0.5, spot - 0.5, frame.width + 1, frame.cell + 1, edge=paper.ink, line=0.8))
+    if look.key is not None and look.key < site.keys:
+        spot = left + look.key * frame.cell
+        scene.add(Box(spot - 0.5, top - 0.5, frame.cell + 1, frame.height + 1, edge=paper.ink, line=0.8))
+
+
+def _draw_sink(scene: Scene, look: Look, site: Site, one: Drawn, frame: Frame, x: float, y: float) -> None:
+    sink = site.sink(list(one.heads))
+    values = sink.max(axis=0) if one.how == "max" else sink.mean(axis=0)
+    pixels = paint(scaled(np.nan_to_num(values), look.scale), look.dark)[:, None]
+    pixels[np.isnan(values)[:, None]] = (*rgb(look.paper.unknown), 255)
+    scene.add(Cells(x, y, SINK, frame.height, pixels))
+    scene.add(Box(x, y, SINK, frame.height, edge=look.paper.line, line=0.5))
+    scene.add(Label(x + SINK / 2, y - 3, "sink", min(SMALL, 6.5), look.paper.soft, turned=True))
+
+
+def _draw_axis(
+    scene: Scene, record: AttentionRecord, look: Look, frame: Frame, left: float, top: float,
+    tokens: tuple[Token, ...], down: bool,
+) -> None:  # fmt: skip
+    """Write tokens along an axis, or positions where these have no room; what is held always."""
+    paper, held = look.paper, look.query if down else look.key
+    room = (frame.left if down else frame.top) - (12.0 if has_pairs(record, look) else 0.0) - 4
+    begin = top if down else left
+    size = min(SMALL, 0.86 * frame.cell) if frame.labelled else NOTE
+    long = len(tokens) * frame.cell
+    step = 1 if frame.labelled else _step(len(tokens), long)
+    for at, token in enumerate(tokens):
+        if at % step and at != held:
+            continue
+        if not frame.labelled and at != held and held is not None and abs(at - held) * frame.cell < 8:
+            continue
+        strong = at == held
+        middle = begin + (at + 0.5) * frame.cell
+        text = label_of(token, size, room) if frame.labelled else str(at)
+        colour = paper.ink if strong else paper.soft
+        if down:
+            scene.add(Label(left - 3, middle, text, size, colour, "end", bold=strong))
+        elif frame.labelled:
+            scene.add(Label(middle, top - 3, text, size, colour, bold=strong, turned=True))
+        else:
+            scene.add(Label(middle, top - 6, text, size, colour, "middle", bold=strong))
+    if has_pairs(record, look):
+        spans = [(begin + at * frame.cell, begin + (at + 1) * frame.cell) for at in range(len(tokens))]
+        edge = (left - frame.left if down else top - frame.top) + 8
+        draw_stripes(scene, look, [token.segment for token in tokens], spans, edge, down)
+
+
+def _step(count: int, long: float) -> int:
+    """Return how many positions apart numbers stand, so that they do not touch."""
+    return next(
+        (step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if long * step / count >= 16), 10_000
+    )
+
+
+def _notes(
+    record: AttentionRecord, look: Look, queries: int, size: int, masked: bool, hidden: bool
+) -> list[str]:
     """Say what the reader must know of the picture."""
-    notes = [f"{look.scale} scale", "hatched: out of reach"]
-    if size > 1:
-        notes.insert(0, f"a dot is the largest of {size} x {size} cells")
-    if queries < site.queries:
-        notes.insert(0, f"{queries:,} of {site.queries:,} queries")
-    if shown := describe_shown(record, look):
-        notes.insert(0, shown)
-        notes += ["grey: hidden"] if "hidden" in shown or "top" in shown or "only" in shown else []
-    if len(drawn(look)) > MAX_PANELS:
-        notes.insert(0, f"first {MAX_PANELS} of {len(look.heads)} heads")
-    return "  ·  ".join(notes)
+    site = record.site(look.layer, look.site)
+    return [
+        f"query {named(record.query_tokens(look.site), look.query)} held" if look.query is not None else "",
+        f"key {named(record.key_tokens(look.site), look.key)} held" if look.key is not None else "",
+        how_exact(record),
+        describe_shown(record, look),
+        f"{queries:,} of {site.queries:,} queries" if queries < site.queries else "",
+        f"a dot is the largest of {size} × {size} cells" if size > 1 else "",
+        f"{look.scale} scale, queries down, keys across",
+        "hatched: out of reach" if masked else "",
+        "grey: hidden by a filter" if hidden else "",
+    ]
 
 
 def _cells(

@@ -2,72 +2,110 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 
-from attnwidget.export.colours import head_colour, ramp
-from attnwidget.export.frame import WIDTH, Look, blank_axes, scaled, start_figure
+from attnwidget.export import fonts
+from attnwidget.export.colours import head_colour, hex_colour, ramp
+from attnwidget.export.frame import NOTE, SMALL, Look, finish, scaled, start
+from attnwidget.export.paint import paint
+from attnwidget.export.scene import Box, Cells, Label, Scene, hatch
+from attnwidget.export.shown import how_exact
 from attnwidget.metrics.metric import Metric
 from attnwidget.metrics.registry import Registry, standard
 from attnwidget.metrics.table import HeadTable
 from attnwidget.record import AttentionRecord
 from attnwidget.service.heads import Measurements
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+MAX_WIDE, MAX_TALL, MAX_HEIGHT = 58.0, 34.0, 640.0
+"""Width and height of a cell, and height of the map, at most, in points."""
 
-MAX_WIDE, MAX_TALL, MAX_HEIGHT = 0.8, 0.52, 9.0
-"""Width and height of a cell, and height of the map, at most, in inches."""
+LEFT, RIGHT, TOP = 42.0, 46.0, 14.0
+"""Room for numbers of layers, for their means, and for numbers of heads, in points."""
 
-LEFT, RIGHT, TOP, BOTTOM = 0.62, 0.62, 0.3, 0.62
-"""Room for numbers of layers, for their means, for numbers of heads, and for the legend, in inches."""
-
-BAR = (LEFT, 2.4)
-"""Where the legend's colours begin, and how long they are, in inches."""
+BAR = 150.0
+"""Length of the legend's colours at most, in points."""
 
 
-def draw_metrics(record: AttentionRecord, look: Look) -> Figure:
+@dataclass(frozen=True)
+class Map:
+    """Where the cells of the map lie, in points."""
+
+    x: float
+    y: float
+    wide: float
+    tall: float
+
+    @property
+    def gap(self) -> float:
+        """Between cells."""
+        return min(2.0, self.tall / 8)
+
+    @property
+    def letters(self) -> float:
+        """Size of letters beside the cells."""
+        return max(4.5, min(SMALL, 0.72 * min(self.tall, self.wide / 1.6)))
+
+    def corner(self, row: int, head: int) -> tuple[float, float]:
+        """Return the left and upper edge of a cell."""
+        return self.x + head * self.wide, self.y + row * self.tall
+
+
+def draw_metrics(record: AttentionRecord, look: Look) -> Scene:
     """Draw the chosen metric of every head; heads without a value are hatched, the chosen ones framed."""
-    table = look.measured or _measured(record, look)
+    table = measured(record, look)
     metric = table.metrics[look.metric if look.metric in table.metrics else table.names[0]]
-    values, paper = table.values[metric.name], look.paper
+    values = table.values[metric.name]
     rows, columns = values.shape
-    wide = min(MAX_WIDE, (WIDTH - LEFT - RIGHT) / columns)
-    tall = min(MAX_TALL, wide, (MAX_HEIGHT - TOP - BOTTOM) / rows)
-    height = TOP + tall * rows + BOTTOM
-    figure, share = start_figure(record, look, height, _note(table))
-    axes = blank_axes(figure, share)
-    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
+    scene, y = start(record, look)
+    wide = min(MAX_WIDE, (look.room - LEFT - RIGHT) / columns)
+    tall = min(MAX_TALL, max(wide, 7.0), MAX_HEIGHT / rows)
+    place = Map(look.margin + LEFT, y + TOP, wide, tall)
     low, high = _span(metric, values)
-    letters = max(3.0, min(7.0, 72 * 0.7 * min(tall, wide / 1.6)))
-    _label(axes, look, table, wide, tall, letters)
+    _label(scene, look, table, place)
     for row, heads in enumerate(table.heads):
         for head in range(heads):
-            _draw_cell(axes, look, row, head, wide, tall, (float(values[row, head]), low, high), metric)
+            _draw_cell(scene, look, place, row, head, (float(values[row, head]), low, high), metric)
         known = values[row, :heads][~np.isnan(values[row, :heads])]
-        if known.size and tall > 0.07:
-            x, y = LEFT + wide * columns + 0.1, TOP + (row + 0.5) * tall
-            mean = _written(float(known.mean()), metric)
-            text = f"mean {mean}" if row == 0 else mean
-            axes.text(x, y, text, color=paper.soft, size=letters, va="center")
-    _draw_chosen(axes, look, table, wide, tall)
-    _draw_legend(axes, look, table, metric, (low, high), height - BOTTOM + 0.2)
-    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
-    return figure
+        if known.size and tall > 5:
+            text = ("mean " if row == 0 else "") + written(float(known.mean()), metric)
+            spot = place.x + wide * columns + 5
+            scene.add(
+                Label(
+                    spot, place.y + (row + 0.5) * tall - place.gap / 2, text, place.letters, look.paper.soft
+                )
+            )
+    _draw_chosen(scene, look, table, place)
+    end, notes = _draw_legend(scene, look, table, metric, (low, high), place.y + rows * tall + 8)
+    return finish(
+        scene, record, look, end,
+        [
+            *notes,
+            how_exact(record),
+            f"sampled {table.sampled:,} of {table.queries:,} queries"
+            if table.sampled < table.queries
+            else f"{table.queries:,} queries",
+            "shares of norms" if record.weighting == "norms" else "",
+            "words" if record.words else "",
+        ],
+    )  # fmt: skip
 
 
-def _measured(record: AttentionRecord, look: Look) -> HeadTable:
+def measured(record: AttentionRecord, look: Look) -> HeadTable:
+    """Return what was measured of the heads; where the look brings nothing, the metric is measured now."""
+    if look.measured is not None:
+        return look.measured
     registry = standard()
     names = [look.metric] if look.metric in registry else [registry.names[0]]
     return Measurements().table(record, look.site, Registry(tuple(registry[name] for name in names)))
 
 
-def _note(table: HeadTable) -> str:
-    if table.sampled < table.queries:
-        return f"sampled {table.sampled:,} of {table.queries:,} queries"
-    return f"{table.queries:,} queries"
+def written(value: float, metric: Metric) -> str:
+    """Return a value in few characters."""
+    if metric.unit != "share":
+        return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
+    return "0" if value == 0 else f"{value:.2f}".lstrip("0") if value >= 0.005 else "<.005"
 
 
 def _span(metric: Metric, values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[float, float]:
@@ -78,76 +116,51 @@ def _span(metric: Metric, values: np.ndarray[tuple[int, ...], np.dtype[np.float6
     return low, high if high > low else low + 1
 
 
-def _written(value: float, metric: Metric) -> str:
-    if metric.unit != "share":
-        return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
-    return "0" if value == 0 else f"{value:.2f}".lstrip("0") if value >= 0.005 else "<.005"
-
-
-def _label(axes: Axes, look: Look, table: HeadTable, wide: float, tall: float, letters: float) -> None:
+def _label(scene: Scene, look: Look, table: HeadTable, place: Map) -> None:
     paper = look.paper
-    step = next((step for step in (1, 2, 5) if step * wide > 0.16), 10)
+    step = next((step for step in (1, 2, 5) if step * place.wide > 11), 10)
     for head in range(0, max(table.heads), step):
-        name = f"head {head}" if wide > 0.5 else str(head)
-        axes.text(
-            LEFT + (head + 0.5) * wide, TOP - 0.09, name, color=paper.soft, size=max(letters, 5), ha="center"
-        )
-    step = next((step for step in (1, 2, 5) if step * tall > 0.1), 10)
+        x, _ = place.corner(0, head)
+        name = f"head {head}" if place.wide > 32 else str(head)
+        spot = x + (place.wide - place.gap) / 2
+        scene.add(Label(spot, place.y - TOP / 2 + 1, name, max(place.letters, 5), paper.soft, "middle"))
+    step = next((step for step in (1, 2, 5) if step * place.tall > 7), 10)
     for row, layer in enumerate(table.layers):
-        if layer % step and layer != look.layer:
+        current = layer == look.layer
+        if layer % step and not current:
             continue
-        axes.text(
-            LEFT - 0.08,
-            TOP + (row + 0.5) * tall,
-            f"layer {layer}" if row == 0 or tall > 0.2 else str(layer),
-            color=paper.ink if layer == look.layer else paper.soft,
-            weight="bold" if layer == look.layer else "normal",
-            size=max(letters, 5),
-            ha="right",
-            va="center",
-        )
+        _, y = place.corner(row, 0)
+        name = f"layer {layer}" if row == 0 or place.tall > 14 else str(layer)
+        colour = paper.ink if current else paper.soft
+        middle = y + (place.tall - place.gap) / 2
+        scene.add(Label(place.x - 5, middle, name, max(place.letters, 5), colour, "end", bold=current))
 
 
 def _draw_cell(
-    axes: Axes,
+    scene: Scene,
     look: Look,
+    place: Map,
     row: int,
     head: int,
-    wide: float,
-    tall: float,
-    placed: tuple[float, float, float],
+    value: tuple[float, float, float],
     metric: Metric,
 ) -> None:
-    from matplotlib.patches import Rectangle
-
-    value, low, high = placed
-    gap = min(0.04, tall / 10)
-    known = not np.isnan(value)
-    colour = _colour(value, low, high, look) if known else look.paper.background
-    x, y = LEFT + head * wide, TOP + row * tall
-    axes.add_patch(
-        Rectangle(
-            (x, y),
-            wide - gap,
-            tall - gap,
-            facecolor=colour,
-            edgecolor=look.paper.line,
-            hatch=None if known else "/////",
-            linewidth=0.4,
+    one, low, high = value
+    x, y = place.corner(row, head)
+    wide, tall = place.wide - place.gap, place.tall - place.gap
+    if np.isnan(one):
+        scene.add(
+            hatch(x, y, wide, tall, look.paper.line), Box(x, y, wide, tall, edge=look.paper.line, line=0.4)
         )
-    )
-    if known and wide > 0.3 and tall > 0.14:
+        return
+    colour = _colour(one, low, high, look)
+    scene.add(Box(x, y, wide, tall, fill=hex_colour(colour), edge=look.paper.line, line=0.4))
+    text = written(one, metric)
+    if fonts.text_width(text, NOTE) < wide - 2 and tall > 8:
         # Whichever of black and white stands out more: the luminance that is as far from both.
         light = np.dot(np.power(colour, 2.2), (0.2126, 0.7152, 0.0722)) > 0.179
-        axes.text(
-            x + (wide - gap) / 2,
-            y + (tall - gap) / 2,
-            _written(value, metric),
-            color="#000000" if light else "#ffffff",
-            size=6.5,
-            ha="center",
-            va="center",
-        )
+        ink = "#000000" if light else "#ffffff"
+        scene.add(Label(x + wide / 2, y + tall / 2, text, NOTE, ink, "middle"))
 
 
 def _colour(value: float, low: float, high: float, look: Look) -> tuple[float, float, float]:
@@ -156,50 +169,49 @@ def _colour(value: float, low: float, high: float, look: Look) -> tuple[float, f
     return float(red), float(green), float(blue)
 
 
-def _draw_chosen(axes: Axes, look: Look, table: HeadTable, wide: float, tall: float) -> None:
-    from matplotlib.patches import Rectangle
-
-    if look.layer not in table.layers:
-        return
-    row, gap = table.layers.index(look.layer), min(0.04, tall / 10)
-    for head in look.heads:
-        axes.add_patch(
-            Rectangle(
-                (LEFT + head * wide, TOP + row * tall),
-                wide - gap,
-                tall - gap,
-                fill=False,
-                edgecolor=head_colour(head, look.dark),
-                linewidth=1.8,
-                zorder=3,
+def _draw_chosen(scene: Scene, look: Look, table: HeadTable, place: Map) -> None:
+    wide, tall = place.wide - place.gap, place.tall - place.gap
+    if look.layer in table.layers:
+        for head in look.heads:
+            x, y = place.corner(table.layers.index(look.layer), head)
+            colour = hex_colour(head_colour(head, look.dark))
+            scene.add(
+                Box(x - 0.8, y - 0.8, wide + 1.6, tall + 1.6, edge=colour, line=min(1.8, place.tall / 4))
             )
-        )
+    for ref in look.pinned:
+        if ref["site"] == look.site and ref["layer"] in table.layers:
+            row = table.layers.index(ref["layer"])
+            if ref["head"] < table.heads[row]:
+                x, y = place.corner(row, ref["head"])
+                size = max(5.0, min(8.0, tall / 2))
+                scene.add(Label(x + wide / 2, y + 2.4, "▾", size, look.paper.accent, "middle"))
 
 
 def _draw_legend(
-    axes: Axes, look: Look, table: HeadTable, metric: Metric, span: tuple[float, float], y: float
-) -> None:
-    paper, (x, length), (low, high) = look.paper, BAR, span
-    axes.imshow(
-        ramp(look.dark)[None],
-        aspect="auto",
-        interpolation="nearest",
-        extent=(x, x + length, y + 0.1, y),
-    )
+    scene: Scene, look: Look, table: HeadTable, metric: Metric, span: tuple[float, float], y: float
+) -> tuple[float, list[str]]:
+    """Draw what the colours mean; return where it ends, and what is to be said."""
+    paper, (low, high) = look.paper, span
+    x, long = look.margin + LEFT, min(BAR, look.room / 2 - LEFT)
+    scene.add(Cells(x, y, long, 7, paint(np.linspace(0, 1, 256), look.dark)[None]))
+    scene.add(Box(x, y, long, 7, edge=paper.line, line=0.4))
     for part in (0.0, 0.01 if look.scale == "log" else 0.25 if look.scale == "sqrt" else 0.5, 1.0):
-        at = x + length * float(scaled(np.float64(part), look.scale))
-        text = _written(low + part * (high - low), metric)
-        axes.text(at, y + 0.2, text, color=paper.soft, size=6.5, ha="center", va="center")
+        at = x + long * float(scaled(np.float64(part), look.scale))
+        scene.add(Label(at, y + 12, written(low + part * (high - low), metric), NOTE, paper.soft, "middle"))
+    notes = [metric.formula]
     known = table.measured[metric.name].baselines
     known = known[~np.isnan(known)]
-    words = f"{metric.title}{'' if metric.unit == 'share' else f' ({metric.unit})'}, {look.scale} scale"
     if known.size:
-        place = np.clip((float(known.mean()) - low) / (high - low), 0.0, 1.0)
-        at = x + length * float(scaled(place, look.scale))
-        axes.plot([at], [y - 0.05], marker="v", markersize=3.5, color=paper.ink, clip_on=False)
-        ends = sorted({_written(float(one), metric) for one in (known.min(), known.max())})
-        words += f"  ·  ▼ even spread {' to '.join(ends)}"
+        share = np.clip((float(known.mean()) - low) / (high - low), 0.0, 1.0)
+        at = x + long * float(scaled(share, look.scale))
+        scene.add(Label(at, y - 2.5, "▾", SMALL, paper.ink, "middle"))
+        ends = sorted({written(float(one), metric) for one in (known.min(), known.max())})
+        notes.append(f"▾ even spread {' to '.join(ends)}")
     if np.isnan(table.measured[metric.name].values).any():
-        words += "  ·  hatched: nothing eligible"
-    axes.text(x + length + 0.2, y + 0.05, words, color=paper.ink, size=7, va="center", parse_math=False)
-    axes.text(x, y + 0.36, metric.formula, color=paper.soft, size=6.5, va="center", parse_math=False)
+        notes.append("hatched: nothing eligible")
+    if any(ref["site"] == look.site for ref in look.pinned):
+        notes.append("▾ in a cell: pinned")
+    words = f"{metric.title}{'' if metric.unit == 'share' else f' ({metric.unit})'}, {look.scale} scale"
+    room = look.width - look.margin - (x + long + 10)
+    scene.add(Label(x + long + 10, y + 3.5, fonts.fit(words, SMALL, room), SMALL, paper.ink))
+    return y + 18, notes

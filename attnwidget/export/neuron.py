@@ -2,160 +2,197 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attnwidget.export.colours import diverging, head_colour
-from attnwidget.export.frame import WIDTH, Look, blank_axes, scaled, short_label, start_figure
+from attnwidget.export import fonts
+from attnwidget.export.colours import diverging, head_colour, hex_colour
+from attnwidget.export.frame import SMALL, Look, finish, named, scaled, start
+from attnwidget.export.paint import paint_signed, rgb
+from attnwidget.export.scene import Box, Cells, Label, Scene
+from attnwidget.export.shown import how_exact
 from attnwidget.record import AttentionRecord, ScoreTerms
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 MAX_KEYS = 18
 """Keys drawn: those with the largest weights, in the order of the text."""
 
-ROW, TOP, BOTTOM = 0.2, 0.24, 0.3
-"""Height of a row, and room above and below the rows, in inches."""
+ROW, TOP = 14.4, 15.0
+"""Height of a row, and room for the names of columns, in points."""
 
-NAME, STRIP, GAP = 1.1, 1.95, 0.12
-"""Widths of a token, of a strip of dimensions, and between the parts of a row, in inches."""
+NAME, GAP = 78.0, 8.0
+"""Room for a token at most, and between the parts of a row, in points."""
 
-DIGITS, BAR = 0.5, 0.46
-"""Widths of a number and of the bar beside it, in inches."""
+DIGITS, BAR = 30.0, 34.0
+"""Widths of a number and of the bar of a score, in points."""
+
+NARROW = 400.0
+"""Below this width the keys' own stripes are left out, and their products with the query stay."""
 
 
-def draw_neuron(record: AttentionRecord, look: Look) -> Figure:
+@dataclass(frozen=True)
+class Columns:
+    """Where the parts of a row begin, in points; None for those that are left out."""
+
+    name: float
+    keys: float | None
+    products: float | None
+    strip: float
+    score: float | None
+    weight: float
+    end: float
+
+
+def draw_neuron(record: AttentionRecord, look: Look) -> Scene:
     """Draw how the first chosen head's weights come about: query, keys, their products, scores, weights."""
     site = record.site(look.layer, look.site)
     queries, keys = record.query_tokens(look.site), record.key_tokens(look.site)
     query = len(queries) - 1 if look.query is None else look.query
-    head = look.heads[0] if look.heads else None
-    if head is None:
-        figure, share = start_figure(record, look, TOP, "no head is chosen")
-        blank_axes(figure, share)
-        return figure
+    scene, y = start(record, look)
+    if not look.heads:
+        return finish(scene, record, look, y, ["no head is chosen"])
+    head = look.heads[0]
     terms = site.terms(head, query) if site.has_scores else None
     weights, sink = site.weights(head, query)[0, 0], float(site.sink(head, query)[0, 0])
     visible = site.visible(query)
     reach = np.flatnonzero(visible[0] if visible.ndim == 2 else visible[head if len(visible) > 1 else 0, 0])
     shown = np.sort(reach[np.argsort(-np.nan_to_num(weights[reach]), kind="stable")[:MAX_KEYS]])
     with_sink = site.has_sinks or sink > 0
-    rows = len(shown) + (terms is not None) + with_sink
-    height = TOP + ROW * rows + BOTTOM
-    some = f"strongest {len(shown)} of " if len(shown) < len(reach) else ""
-    note = f"query {short_label(queries[query])} ({query}), head {head}  ·  {some}{len(reach)} keys in reach"
-    figure, share = start_figure(record, look, height, note)
-    axes = blank_axes(figure, share)
-    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
     score = None if terms is None else site.scores(head, query)[0, 0]
-    y = TOP
-    names: list[tuple[str, float]] = []
+    columns = _columns(look, terms is not None)
+    y += TOP
+    first, said = y, ""
+    names = [(f"q  {queries[query].label}", y)] if terms is not None else []
     if terms is not None:
-        names.append((f"q  {short_label(queries[query], 14)}", y))
-        _draw_strips(axes, look, terms, shown, reach, y)
-        y += ROW
-    first = y
-    names += [(short_label(keys[key], 14), first + ROW * place) for place, key in enumerate(shown)]
+        said = _draw_strips(scene, look, terms, shown, reach, columns, y)
+        first = y + ROW
+    names += [(keys[key].label, first + ROW * place) for place, key in enumerate(shown)]
     values = [None if score is None else float(score[key]) for key in shown]
     masses = [float(weights[key]) for key in shown]
     if with_sink:
         names.append(("learned sink", first + ROW * len(shown)))
         values.append(None if terms is None else terms.sink_score)
         masses.append(sink)
-    style: dict[str, Any] = {"ha": "right", "va": "center", "size": 7.5, "color": look.paper.ink}
     for name, top in names:
-        axes.text(NAME, top + ROW / 2, name, parse_math=False, **style)
-    unit = "weight" if record.weighting == "weights" else "norms"
-    _draw_numbers(axes, look, head, (values, masses, unit), first)
-    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
-    return figure
+        text = fonts.fit(name, SMALL, columns.name - look.margin)
+        scene.add(Label(columns.name, top + ROW / 2, text, SMALL, look.paper.ink, "end"))
+    if terms is not None:
+        _draw_scores(scene, look, values, columns, first)
+    _draw_weights(
+        scene, look, head, masses, columns, first, "weight" if record.weighting == "weights" else "norms"
+    )
+    some = f"strongest {len(shown)} of " if len(shown) < len(reach) else ""
+    return finish(
+        scene, record, look, first + ROW * len(masses),
+        [
+            f"query {named(queries, query)}, head {head}",
+            f"{some}{len(reach)} keys in reach",
+            how_exact(record),
+            "only weights are known: no queries and keys" if terms is None else "",
+            "words" if record.words else "",
+            "q and k after rotation" if site.rotary and terms is not None else "",
+            said,
+        ],
+    )  # fmt: skip
+
+
+def _columns(look: Look, with_terms: bool) -> Columns:
+    end = look.width - look.margin
+    name = look.margin + min(NAME, 0.22 * look.room)
+    if not with_terms:
+        return Columns(name, None, None, 0.0, None, name + GAP, end)
+    bars = DIGITS + 4 + BAR + GAP + DIGITS + 4 + 0.11 * look.room
+    strips = 1 if look.width < NARROW else 2
+    strip = (end - name - bars - GAP * (strips + 1)) / strips
+    left = name + GAP
+    products = left + (strips - 1) * (strip + GAP)
+    score = products + strip + GAP
+    return Columns(
+        name, left if strips == 2 else None, products, strip, score, score + DIGITS + 4 + BAR + GAP, end
+    )
 
 
 def _draw_strips(
-    axes: Axes, look: Look, terms: ScoreTerms, shown: NDArray[np.intp], reach: NDArray[np.intp], top: float
-) -> None:
-    """Draw q over the keys, and beside these their products; dimensions by the mean size of the products."""
+    scene: Scene, look: Look, terms: ScoreTerms, shown: NDArray[np.intp], reach: NDArray[np.intp],
+    columns: Columns, y: float,
+) -> str:  # fmt: skip
+    """Draw q over the keys, and beside these their products; dimensions by the mean size of the products.
+
+    Returns
+    -------
+    str
+        What the colours mean.
+    """
     products = terms.k * terms.q
     order = np.argsort(-np.abs(products[reach]).mean(axis=0), kind="stable")
     ranges = [float(np.nanmax(np.abs(part), initial=0.0)) for part in (terms.q, terms.k, products[reach])]
-    left = NAME + GAP
-    right = left + STRIP + GAP
-    parts: tuple[tuple[Any, float, float, float], ...] = (
-        (terms.q[None], left, top, ranges[0]),
-        (terms.k[shown], left, top + ROW, ranges[1]),
-        (products[shown], right, top + ROW, ranges[2]),
-    )
-    for values, x, y, most in parts:
+    x = columns.keys if columns.keys is not None else columns.products
+    assert x is not None
+    assert columns.products is not None
+    drawn = [
+        ("q", terms.q[None], x, y, ranges[0]),
+        ("q × k", products[shown], columns.products, y + ROW, ranges[2]),
+    ]
+    if columns.keys is not None:
+        drawn.insert(1, ("k", terms.k[shown], columns.keys, y + ROW, ranges[1]))
+    for name, values, left, top, most in drawn:
         for row, line in enumerate(values[:, order]):
-            y0 = y + row * ROW
-            axes.imshow(
-                _coloured(line, most, look)[None],
-                aspect="auto",
-                interpolation="nearest",
-                extent=(x, x + STRIP, y0 + ROW - 0.02, y0 + 0.02),
-            )
-    style: dict[str, Any] = {"size": 7, "color": look.paper.soft, "parse_math": False}
-    axes.text(left, TOP - 0.1, "k", **style)
-    axes.text(right, TOP - 0.1, "q × k", **style)
-    said = f"{terms.q.size} dimensions by mean |q × k|  ·  {look.scale} scale, orange − / blue +  ·  "
-    said += "  ".join(f"{name} ±{most:.2f}" for name, most in zip(("q", "k", "q × k"), ranges, strict=True))
-    axes.text(left, top + ROW * (len(shown) + 1) + 0.18, said, va="center", **style)
+            place = top + row * ROW
+            scene.add(Cells(left, place + 1, columns.strip, ROW - 2, _coloured(line, most, look)[None]))
+        if name != "q":
+            scene.add(Label(left, y - TOP / 2, name, SMALL, look.paper.soft))
+    spread = ", ".join(f"{name} ±{most:.2f}" for name, _, _, _, most in drawn)
+    return f"{terms.q.size} dimensions by mean |q × k|, {look.scale} scale, orange − / blue +: {spread}"
 
 
-def _coloured(values: NDArray[np.float32], most: float, look: Look) -> NDArray[np.float64]:
-    """Return the colours of signed values: float64 [dimensions, 3]."""
-    from matplotlib.colors import to_rgb
-
+def _coloured(values: NDArray[np.float32], most: float, look: Look) -> NDArray[np.uint8]:
+    """Return the colours of signed values: uint8 [dimensions, 4]."""
     known = np.isfinite(values)
-    size = scaled(np.abs(np.where(known, values, 0)) / max(most, 1e-30), look.scale)
-    place = np.rint(255 + 255 * np.clip(size, 0, 1) * np.sign(np.where(known, values, 0))).astype(np.intp)
-    colours: NDArray[np.float64] = diverging(look.dark)[place]
-    colours[~known] = to_rgb(look.paper.unknown)
+    finite = np.where(known, values, 0)
+    colours = paint_signed(scaled(np.abs(finite) / max(most, 1e-30), look.scale) * np.sign(finite), look.dark)
+    colours[~known, :3] = rgb(look.paper.unknown)
     return colours
 
 
-def _draw_numbers(
-    axes: Axes, look: Look, head: int, numbers: tuple[list[float | None], list[float], str], top: float
-) -> None:
-    """Draw scores around zero and weights from zero, with their numbers."""
-    from matplotlib.patches import Rectangle
-
+def _draw_scores(scene: Scene, look: Look, scores: list[float | None], columns: Columns, y: float) -> None:
+    """Draw scores around zero, with their numbers."""
     paper = look.paper
-    scores, weights, unit = numbers
-    style: dict[str, Any] = {"size": 7, "va": "center", "ha": "right", "color": paper.ink}
-    known = [score for score in scores if score is not None]
-    column = NAME + GAP + 2 * (STRIP + GAP) if known else NAME
-    captions: dict[str, Any] = {"color": paper.soft, "size": 7, "ha": "right"}
-    if known:
-        low, high = min(0.0, *known), max(0.0, *known)
-        zero = column + DIGITS + 0.06 - low / max(high - low, 1e-30) * BAR
-        axes.text(column + DIGITS, TOP - 0.1, "score", **captions)
-        signs = diverging(look.dark)[[25, 485]]
-        for row, score in enumerate(scores):
-            if score is None:
-                continue
-            y = top + row * ROW
-            long = score / max(high - low, 1e-30) * BAR
-            axes.text(column + DIGITS, y + ROW / 2, f"{score:.2f}".replace("-", "−"), **style)
-            bar = Rectangle((zero, y + 0.05), long, ROW - 0.1, facecolor=signs[int(score > 0)], linewidth=0)
-            axes.add_patch(bar)
-        axes.plot([zero, zero], [top, top + ROW * len(scores)], color=paper.soft, linewidth=0.6)
-        column += DIGITS + 0.06 + BAR + GAP / 2
-    room = WIDTH - 0.1 - (column + DIGITS + 0.06)
+    assert columns.score is not None
+    digits = columns.score + DIGITS
+    scene.add(Label(digits, y - ROW - TOP / 2, "score", SMALL, paper.soft, "end"))
+    known = [score for score in scores if score is not None and np.isfinite(score)]
+    low, high = min(0.0, *known, 0.0), max(0.0, *known, 0.0)
+    zero = digits + 4 - low / max(high - low, 1e-30) * BAR
+    signs = [hex_colour(tuple(colour)) for colour in diverging(look.dark)[[25, 485]]]
+    for row, score in enumerate(scores):
+        if score is None:
+            continue
+        top = y + row * ROW
+        text = f"{score:.2f}".replace("-", "−").replace("inf", "∞")
+        scene.add(Label(digits, top + ROW / 2, text, SMALL, paper.ink, "end"))
+        if np.isfinite(score):
+            long = abs(score) / max(high - low, 1e-30) * BAR
+            left = zero if score > 0 else zero - long
+            scene.add(Box(left, top + 3.6, long, ROW - 7.2, fill=signs[int(score > 0)]))
+    scene.add(Box(zero - 0.25, y, 0.5, ROW * len(scores), fill=paper.soft))
+
+
+def _draw_weights(
+    scene: Scene, look: Look, head: int, weights: list[float], columns: Columns, y: float, unit: str
+) -> None:
+    """Draw weights from zero, with their numbers."""
+    digits = columns.weight + DIGITS
+    names = y - (ROW if columns.score is not None else 0) - TOP / 2
+    scene.add(Label(digits, names, unit, SMALL, look.paper.soft, "end"))
     heaviest = max((weight for weight in weights if weight == weight), default=0.0)
-    axes.text(column + DIGITS, TOP - 0.1, unit, **captions)
+    colour = hex_colour(head_colour(head, look.dark))
     for row, weight in enumerate(weights):
-        y = top + row * ROW
-        axes.text(column + DIGITS, y + ROW / 2, _short(weight), **style)
-        long = room * weight / max(heaviest, 1e-30) if weight == weight else 0.0
-        colour = head_colour(head, look.dark)
-        axes.add_patch(
-            Rectangle((column + DIGITS + 0.06, y + 0.05), long, ROW - 0.1, facecolor=colour, linewidth=0)
-        )
+        top = y + row * ROW
+        scene.add(Label(digits, top + ROW / 2, _short(weight), SMALL, look.paper.ink, "end"))
+        long = (columns.end - digits - 4) * weight / max(heaviest, 1e-30) if weight == weight else 0.0
+        if long > 0:
+            scene.add(Box(digits + 4, top + 3.6, long, ROW - 7.2, fill=colour))
 
 
 def _short(weight: float) -> str:

@@ -1,40 +1,32 @@
-"""Draws the current view as a PNG with matplotlib, and says in one line what it is."""
+"""Draws the current view as the PNG that stands in for it, and says in one line what it is."""
 
 from __future__ import annotations
 
-import io
-import warnings
-from typing import Any
+from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-
-from attnwidget.export.frame import Look, name_heads
+from attnwidget.export.frame import Look, name_heads, name_model
 from attnwidget.export.lines import draw_lines
 from attnwidget.export.matrix import draw_matrix
 from attnwidget.export.metrics import draw_metrics
 from attnwidget.export.model import draw_model
 from attnwidget.export.neuron import draw_neuron
+from attnwidget.export.raster import few_colours, pixels, png
+from attnwidget.export.scene import Scene
 from attnwidget.export.text import draw_text
 from attnwidget.record import AttentionRecord
+from attnwidget.wire.schema import View
 
-COLOURS = 256
-"""Colours of a picture."""
+SHARPNESS = 2.0
+"""Pixels of the file per CSS pixel."""
 
-FONTS = (
-    "DejaVu Sans Mono",
-    "Noto Sans Mono CJK SC",
-    "Noto Sans CJK SC",
-    "Noto Sans CJK JP",
-    "WenQuanYi Zen Hei",
-    "PingFang SC",
-    "Hiragino Sans",
-    "Microsoft YaHei",
-    "Noto Emoji",
-    "Noto Sans Arabic",
-    "DejaVu Sans",
-)
-"""Fonts that are asked for a character in this order, as far as they are installed."""
+PAINTERS: dict[View, Callable[[AttentionRecord, Look], Scene]] = {
+    "head": draw_lines,
+    "model": draw_model,
+    "neuron": draw_neuron,
+    "matrix": draw_matrix,
+    "text": draw_text,
+    "metrics": draw_metrics,
+}
 
 
 def describe(record: AttentionRecord, look: Look) -> str:
@@ -48,13 +40,25 @@ def describe(record: AttentionRecord, look: Look) -> str:
         How it is shown.
     """
     tokens = len(record.query_tokens(look.site))
-    name = "embedded model" if record.model.embedded else record.model.name
     where = f"layer {look.layer}, {name_heads(look.heads)}"
-    return f"AttentionExplorer({name}, {tokens} tokens, {look.site} {where}, {look.view} view)"
+    return f"AttentionExplorer({name_model(record)}, {tokens} tokens, {look.site} {where}, {look.view} view)"
+
+
+def draw(record: AttentionRecord, look: Look) -> Scene:
+    """Return what an explorer shows, as marks in points.
+
+    Parameters
+    ----------
+    record : AttentionRecord
+        What is shown.
+    look : Look
+        How it is shown.
+    """
+    return PAINTERS[look.view](record, look)
 
 
 def picture(record: AttentionRecord, look: Look) -> tuple[bytes, tuple[int, int]]:
-    """Draw what an explorer shows.
+    """Draw what an explorer shows as a small file.
 
     Parameters
     ----------
@@ -70,41 +74,7 @@ def picture(record: AttentionRecord, look: Look) -> tuple[bytes, tuple[int, int]
     size : (int, int)
         Width and height at which to show it, in CSS pixels.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    draw = {
-        "head": draw_lines,
-        "model": draw_model,
-        "neuron": draw_neuron,
-        "matrix": draw_matrix,
-        "text": draw_text,
-        "metrics": draw_metrics,
-    }[look.view]
-    with mpl.rc_context({"font.family": _fonts(), "font.size": 8.0}), warnings.catch_warnings():
-        # A script without a font becomes boxes; a reader of the notebook could do nothing about it.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        figure = draw(record, look)
-        figure.set_facecolor(look.paper.background)
-        canvas: Any = FigureCanvasAgg(figure)
-        canvas.draw()
-        pixels = np.asarray(canvas.buffer_rgba())[..., :3]
-    width, height = figure.get_size_inches()
-    return _compressed(pixels), (round(width * 96), round(height * 96))
-
-
-def _compressed(pixels: NDArray[np.uint8]) -> bytes:
-    """Return a PNG of few colours: thin lines otherwise weigh more than the rest of a notebook together."""
-    from PIL import Image
-
-    few = Image.fromarray(pixels).quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    file = io.BytesIO()
-    few.save(file, format="PNG", optimize=True)
-    return file.getvalue()
-
-
-def _fonts() -> list[str]:
-    from matplotlib import font_manager
-
-    known = {font.name for font in font_manager.fontManager.ttflist}
-    return [name for name in FONTS if name in known]
+    scene = draw(record, look)
+    image = pixels(scene, SHARPNESS * 96 / 72)
+    # Thin lines otherwise weigh more than the rest of a notebook together.
+    return png(few_colours(image)), (round(image.width / SHARPNESS), round(image.height / SHARPNESS))

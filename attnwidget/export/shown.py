@@ -131,3 +131,19 @@ def describe_shown(record: AttentionRecord, look: Look) -> str:
         f"top {filters['top']} of each query" if filters["top"] > 0 else "",
     ]
     return "  ·  ".join(part for part in parts if part)
+
+
+def how_exact(record: AttentionRecord) -> str:
+    """Return how true a record's numbers are, in a few words."""
+    precision = record.precision
+    if precision is None:
+        return "weights as given" if record.sites[0].route == "given" else "exact weights"
+    if precision["form"] == "exact":
+        return "exact weights, from a snapshot"
+    within = f"within {precision['error']:.4f}".rstrip("0")
+    if precision["form"] == "dense":
+        return f"8-bit snapshot: weights {within}"
+    return (
+        f"top-{precision['kept']} snapshot: weights {within}, {precision['dropped']:.1%} of their mass "
+        f"left out (worst row {precision['dropped_most']:.1%})"
+    )

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from attnwidget.export.colours import head_colour
-from attnwidget.export.frame import Look, blank_axes, cells, scaled, short_label, start_figure, window
-from attnwidget.export.shown import describe_shown, drawn, read
+from attnwidget.export import fonts
+from attnwidget.export.colours import head_colour, hex_colour
+from attnwidget.export.frame import NOTE, Look, finish, named, scaled, start, window
+from attnwidget.export.scene import Box, Label, Scene
+from attnwidget.export.shown import describe_shown, drawn, has_pairs, how_exact, read
 from attnwidget.record import AttentionRecord, Token
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MAX_TEXT_TOKENS = 400
 """Tokens written."""
@@ -21,89 +20,111 @@ MAX_TEXT_TOKENS = 400
 ROWS = 512
 """Queries computed at a time."""
 
+SIZE, LINE, CHIP, PAD = 8.5, 17.0, 13.0, 1.6
+"""Size of letters, from line to line, height of a coloured box, and room beside its letters; in points."""
 
-def draw_text(record: AttentionRecord, look: Look) -> Figure:
+SPACE = 2.6
+"""Between words, in points; parts of a word nearly touch."""
+
+STRENGTH = 0.75
+"""Opacity of the largest weight, so that letters stay readable."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """A token's place in the running text: its offset, its line and where it stands in it, in points."""
+
+    offset: int
+    line: int
+    x: float
+    width: float
+    text: str
+
+
+def draw_text(record: AttentionRecord, look: Look) -> Scene:
     """Draw the prompt, coloured by what the held token looks at, or by what looks at it."""
     paper, site = look.paper, record.site(look.layer, look.site)
-    query_tokens, key_tokens = record.query_tokens(look.site), record.key_tokens(look.site)
+    queries, keys = record.query_tokens(look.site), record.key_tokens(look.site)
     looking = look.direction == "from"
     focus = look.query if looking else look.key
     if focus is None:
-        focus = len(query_tokens) - 1 if looking else 0
-    shown = key_tokens if looking else query_tokens
+        focus = len(queries) - 1 if looking else 0
+    shown = keys if looking else queries
     together = drawn(look, "mean" if look.combine == "each" else None)
-    if not together:
-        values, hidden = np.zeros(len(shown), dtype=np.float32), np.zeros(len(shown), dtype=np.bool_)
-    elif looking:
+    values, hidden = np.zeros(len(shown), dtype=np.float32), np.zeros(len(shown), dtype=np.bool_)
+    sink = 0.0
+    if together and looking:
         weights, _, off = read(record, look, together[0], [focus])
         values, hidden = weights[0], off[0]
-    else:
-        blocks = (range(start, min(start + ROWS, site.queries)) for start in range(0, site.queries, ROWS))
+        sinks = site.sink(list(look.heads), [focus])
+        sink = float(sinks.max() if look.combine == "max" else sinks.mean())
+    elif together:
+        blocks = (range(at, min(at + ROWS, site.queries)) for at in range(0, site.queries, ROWS))
         parts = [read(record, look, together[0], rows) for rows in blocks]
         values = np.concatenate([weights[:, focus] for weights, _, _ in parts])
         hidden = np.concatenate([off[:, focus] for _, _, off in parts])
-    colour = together[0].colour(look.dark) if together else head_colour(0, look.dark)
-    about = (query_tokens if looking else key_tokens)[focus]
-    note = f"{'where' if looking else 'what looks at'} {short_label(about)} ({focus})" + (
-        " looks" if looking else ""
-    )
-    if len(look.heads) > 1 and look.combine == "each":
-        note += f"  ·  mean of {len(look.heads)} heads"
-    if words := describe_shown(record, look):
-        note += f"  ·  {words}"
-    note += f"  ·  {look.scale} scale"
-    span = window(len(shown), focus, MAX_TEXT_TOKENS)
-    if len(span) < len(shown):
-        note += f"  ·  tokens {span.start}-{span.stop - 1} of {len(shown)}"
-    lines = _wrap([shown[position] for position in span], 90)
-    figure, share = start_figure(record, look, 0.27 * len(lines) + 0.2, note)
-    axes = blank_axes(figure, share)
-    axes.set_xlim(0, 94)
-    axes.set_ylim(len(lines) - 0.3, -0.7)
-    strength = scaled(np.nan_to_num(np.where(hidden, 0, values)), look.scale)
-    same = look.site != "cross"
-    for row, line in enumerate(lines):
-        for column, width, offset, text in line:
-            position = span.start + offset
-            held = same and position == focus
-            axes.add_patch(
-                _rectangle(column, row, width, colour, float(strength[position]), paper.ink if held else None)
-            )
-            axes.text(
-                column + 2, row, text, va="center", size=8,
-                color=paper.soft if hidden[position] else paper.ink,
-                weight="bold" if held else "normal", parse_math=False,
-            )  # fmt: skip
-    return figure
+    colour = hex_colour(together[0].colour(look.dark) if together else head_colour(0, look.dark))
+    about = named(queries if looking else keys, focus)
+    span = window(len(shown), focus if look.site != "cross" else None, MAX_TEXT_TOKENS)
+    pairs = has_pairs(record, look)
+    gutter = 14.0 if pairs else 0.0
+    words = _wrap([shown[at] for at in span], look.room - gutter, pairs)
+    scene, y = start(record, look)
+    strength = scaled(np.clip(np.nan_to_num(np.where(hidden, 0, values)), 0, 1), look.scale)
+    for word in words:
+        at = span.start + word.offset
+        held = look.site != "cross" and at == focus
+        x, top = look.margin + gutter + word.x, y + LINE * word.line
+        edge = paper.ink if held else paper.unknown if np.isnan(values[at]) else None
+        scene.add(
+            Box(
+                x, top + (LINE - CHIP) / 2, word.width, CHIP, fill=colour, edge=edge,
+                opacity=STRENGTH * float(strength[at]), line=0.9, radius=2.2,
+            ),
+            Label(
+                x + word.width / 2, top + LINE / 2, word.text, SIZE,
+                paper.soft if hidden[at] else paper.ink, "middle", bold=held,
+            ),
+        )  # fmt: skip
+    if pairs:
+        for segment in (0, 1):
+            first = next((word for word in words if shown[span.start + word.offset].segment == segment), None)
+            if first is not None:
+                letter = "AB"[segment]
+                scene.add(
+                    Label(look.margin, y + LINE * (first.line + 0.5), letter, NOTE, paper.soft, bold=True)
+                )
+    return finish(
+        scene, record, look, y + LINE * (max((word.line for word in words), default=0) + 1),
+        [
+            f"where {about} looks" if looking else f"what looks at {about}",
+            f"mean of {len(look.heads)} heads" if len(look.heads) > 1 and look.combine == "each" else "",
+            how_exact(record),
+            describe_shown(record, look),
+            f"the learned sink takes {sink:.2f}" if sink >= 0.005 else "",
+            f"{look.scale} scale",
+            f"tokens {span.start}-{span.stop - 1} of {len(shown)}" if len(span) < len(shown) else "",
+        ],
+    )  # fmt: skip
 
 
-def _rectangle(x: float, y: float, width: float, colour: Any, alpha: float, edge: str | None) -> Any:
-    from matplotlib.patches import FancyBboxPatch
-
-    return FancyBboxPatch(
-        (x + 1.6, y - 0.36),
-        width + 0.8,
-        0.72,
-        boxstyle="round,pad=0,rounding_size=0.2",
-        facecolor=(*colour, 0.75 * alpha),
-        edgecolor=edge or "none",
-        linewidth=0.8,
-    )
-
-
-def _wrap(tokens: Sequence[Token], width: int) -> list[list[tuple[float, float, int, str]]]:
-    """Break tokens into lines: (column, width, index, text) with columns and widths in characters."""
-    lines: list[list[tuple[float, float, int, str]]] = [[]]
-    column = 0.0
-    for index, token in enumerate(tokens):
+def _wrap(tokens: Sequence[Token], room: float, pairs: bool) -> list[Word]:
+    """Break tokens into lines; the second text of a pair begins one."""
+    words: list[Word] = []
+    x, line = 0.0, 0
+    for offset, token in enumerate(tokens):
         text = token.label if token.special or not token.text.strip() else token.text.strip()
-        wide = 0.84 * cells(text)
-        if column + wide > width and lines[-1]:
-            lines.append([])
-            column = 0.0
-        lines[-1].append((column, wide, index, text))
-        column += wide + 0.9
-        if "\n" in token.text:
-            lines.append([])
-            column = 0.0
-    return [line for line in lines if line] or [[]]
+        # Bold takes more room; a token may be held.
+        wide = fonts.text_width(text, SIZE, bold=True) + 2 * PAD
+        text = fonts.fit(text, SIZE, room - 2 * PAD, bold=True)
+        wide = min(wide, room)
+        apart = SPACE if offset == 0 or token.special or token.text[:1].isspace() else 0.5
+        turns = pairs and offset > 0 and token.segment != tokens[offset - 1].segment
+        if x > 0 and (x + apart + wide > room or turns):
+            x, line = 0.0, line + 1
+        begin = x + apart if x > 0 else 0.0
+        words.append(Word(offset, line, begin, wide, text))
+        x = begin + wide
+        if "\n" in token.text and offset < len(tokens) - 1:
+            x, line = 0.0, line + 1
+    return words

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import base64
-import io
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import attnwidget as aw
-from attnwidget.export import Look, picture
-from attnwidget.export.colours import ramp
-from attnwidget.export.metrics import LEFT, MAX_TALL, MAX_WIDE, TOP
+from attnwidget.export import Look
+from attnwidget.export.colours import head_colour, hex_colour, ramp
+from attnwidget.export.picture import draw
+from attnwidget.export.scene import Box, Label, Strokes
 from tests.metrics.patterns import causal, even, one_hot
-
-DPI, CAPTION = 160, 0.55
 
 
 def record(n: int = 5) -> aw.AttentionRecord:
@@ -26,12 +23,10 @@ def record(n: int = 5) -> aw.AttentionRecord:
     )
 
 
-def cell(png: bytes, row: int, head: int) -> np.ndarray:
-    """Return the pixels of a cell's left upper part, where no number stands."""
-    image = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
-    top, left = CAPTION + TOP + row * MAX_TALL, LEFT + head * MAX_WIDE
-    y, x = int(DPI * (top + 0.06)), int(DPI * (left + 0.06))
-    return image[y : y + 12, x : x + 60].reshape(-1, 3)
+def cells(look: Look) -> list[Box]:
+    """Return the coloured cells, row by row."""
+    marks = draw(record(), look).marks
+    return [mark for mark in marks if isinstance(mark, Box) and mark.fill is not None and mark.width > 20]
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -39,20 +34,37 @@ def test_a_cell_has_the_colour_of_its_value(dark: bool) -> None:
     look = Look(
         view="metrics", site="decoder", layer=1, heads=(), metric="previous", scale="linear", dark=dark
     )
-    png, _ = picture(record(), look)
     expected = aw.measure_heads(record()).values["previous"]
-    for row, head in ((0, 0), (0, 1), (1, 0)):
-        colour = ramp(dark)[round(255 * expected[row, head])] * 255
-        assert np.abs(cell(png, row, head) - colour).max() < 24, (row, head)
+    drawn = cells(look)
     # Layer 1 has no second head.
-    assert len(np.unique(cell(png, 1, 1), axis=0)) == 1
+    assert len(drawn) == 3
+    for box, value in zip(drawn, expected[[0, 0, 1], [0, 1, 0]], strict=True):
+        assert box.fill == hex_colour(tuple(ramp(dark)[round(255 * value)]))
+    assert drawn[0].y == drawn[1].y < drawn[2].y
+    assert drawn[0].x == drawn[2].x < drawn[1].x
 
 
 def test_what_has_no_value_is_hatched_and_not_zero() -> None:
-    look = Look(view="metrics", site="decoder", layer=0, heads=(1,), metric="next")
-    png, _ = picture(record(), look)
-    assert len(np.unique(cell(png, 0, 0), axis=0)) > 3
-    assert np.abs(cell(png, 0, 0) - ramp(False)[0] * 255).min() < 24
+    scene = draw(record(), Look(view="metrics", site="decoder", layer=0, heads=(1,), metric="next"))
+    assert sum(isinstance(mark, Strokes) for mark in scene.marks) == 3
+    assert "hatched: nothing eligible" in scene.notes
+
+
+def test_chosen_heads_are_framed_and_pinned_ones_marked() -> None:
+    look = Look(
+        view="metrics", site="decoder", layer=0, heads=(1,), metric="previous",
+        pinned=({"site": "decoder", "layer": 1, "head": 0}, {"site": "decoder", "layer": 9, "head": 0}),
+    )  # fmt: skip
+    marks = draw(record(), look).marks
+    framed = [
+        mark for mark in marks if isinstance(mark, Box) and mark.edge == hex_colour(head_colour(1, False))
+    ]
+    assert len(framed) == 1
+    marked = [mark for mark in marks if isinstance(mark, Label) and mark.colour == look.paper.accent]
+    assert len(marked) == 1
+    itself = cells(look)[2]
+    assert itself.x < marked[0].x < itself.x + itself.width
+    assert itself.y < marked[0].y < itself.y + itself.height
 
 
 def test_the_picture_is_of_the_metric_on_screen_also_of_ones_own() -> None:

@@ -2,61 +2,81 @@
 
 from __future__ import annotations
 
-import io
+from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
-from PIL import Image
 
 from attnwidget import ModelRunner
-from attnwidget.export import Look, neuron, picture
-from attnwidget.export.colours import diverging, head_colour
-from attnwidget.export.frame import DPI
+from attnwidget.export import Look
+from attnwidget.export.colours import head_colour, hex_colour
+from attnwidget.export.neuron import ROW
+from attnwidget.export.paint import paint_signed
+from attnwidget.export.picture import draw
+from attnwidget.export.scene import Box, Cells, Label, Scene
 from attnwidget.record import AttentionRecord, ModelInfo, Visibility, text_tokens
 from attnwidget.record.qk import QKSite
 
-CAPTION = 0.55
-"""Height of the caption, in inches."""
+LOOK = Look(view="neuron", site="decoder", layer=2, heads=(0,), query=7, scale="linear")
 
 
-def pixels(record: AttentionRecord, look: Look) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(picture(record, look)[0])).convert("RGB")).astype(int)
+@pytest.fixture(scope="module")
+def record() -> AttentionRecord:
+    return ModelRunner().run("The cat chased the dog because it meowed, so the dog barked at the cat.")
 
 
-def count(image: np.ndarray, colour: tuple[float, float, float], tolerance: int) -> int:
-    return int((np.abs(image - np.array(colour) * 255).max(axis=-1) < tolerance).sum())
+def strips(scene: Scene) -> list[np.ndarray]:
+    return [mark.pixels[0] for mark in scene.marks if isinstance(mark, Cells)]
 
 
-def test_the_neuron_view_draws_the_terms_of_its_strongest_keys() -> None:
-    record = ModelRunner().run("The cat chased the dog because it meowed, so the dog barked at the cat.")
-    look = Look(view="neuron", site="decoder", layer=2, heads=(0,), query=7, scale="linear")
-    image = pixels(record, look)
+def bars(scene: Scene, look: Look = LOOK) -> list[Box]:
+    colour = hex_colour(head_colour(look.heads[0], look.dark))
+    return [mark for mark in scene.marks if isinstance(mark, Box) and mark.fill == colour]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_strips_have_the_colours_of_q_of_k_and_of_their_products(record: AttentionRecord, dark: bool) -> None:
+    drawn = strips(draw(record, replace(LOOK, dark=dark)))
     terms = record.terms(2, 0, 7)
-    order = np.argsort(-np.abs(terms.k[:8] * terms.q).mean(0), kind="stable")
-    # The row of the query, at the middle of each of its stripes.
-    y = round(DPI * (CAPTION + neuron.TOP + neuron.ROW / 2))
-    left = neuron.NAME + neuron.GAP
-    for place, dimension in enumerate(order):
-        x = round(DPI * (left + neuron.STRIP * (place + 0.5) / order.size))
-        value = terms.q[dimension] / np.abs(terms.q).max()
-        expected = 255 * diverging(False)[round(255 + 255 * float(value))]
-        # The picture has 256 colours in all.
-        assert np.abs(image[y, x] - expected).max() < 40, f"dimension {dimension}"
-        if abs(value) > 0.2:
-            assert (image[y, x, 2] > image[y, x, 0]) == (value > 0)
-    assert count(image, head_colour(0, False), 12) > 200
+    products = terms.k[:8] * terms.q
+    order = np.argsort(-np.abs(products).mean(0), kind="stable")
+    assert len(drawn) == 1 + 8 + 8
+    for strip, values, most in (
+        (drawn[0], terms.q, np.abs(terms.q).max()),
+        (drawn[3], terms.k[2], np.abs(terms.k).max()),
+        (drawn[1 + 8 + 2], products[2], np.abs(products).max()),
+    ):
+        np.testing.assert_array_equal(strip, paint_signed(values[order] / most, dark))
+    # Blue is above zero, orange below.
+    large = np.abs(terms.q[order]) > np.abs(terms.q).max() / 4
+    blue = drawn[0][large, 2] > drawn[0][large, 0]
+    np.testing.assert_array_equal(blue, terms.q[order][large] > 0)
 
 
-def test_the_neuron_view_of_weights_alone_has_no_stripes() -> None:
+def test_bars_are_as_long_as_the_weights(record: AttentionRecord) -> None:
+    weights = record.weights(2, 0)[7, :8].astype(np.float64)
+    lengths = np.array([bar.width for bar in bars(draw(record, LOOK))])
+    np.testing.assert_allclose(lengths / lengths.max(), weights / weights.max(), atol=1e-6)
+
+
+def test_the_keys_own_strips_are_left_out_where_they_have_no_room(record: AttentionRecord) -> None:
+    scene = draw(record, replace(LOOK, width=252.0))
+    assert len(strips(scene)) == 1 + 8
+    assert "k ±" not in scene.notes.replace("q × k ±", "")
+
+
+def test_of_weights_alone_there_are_no_strips() -> None:
     weights = np.full((1, 1, 6, 6), 1 / 6, dtype=np.float32)
-    record = AttentionRecord.from_attentions(weights, list("abcdef"))
-    image = pixels(record, Look(view="neuron", site="encoder", layer=0, heads=(0,)))
-    assert count(image, head_colour(0, False), 12) > 6 * 1000
-    orange = tuple(diverging(False)[0])
-    assert count(image, orange, 40) == 0
+    given = AttentionRecord.from_attentions(weights, list("abcdef"))
+    look = Look(view="neuron", site="encoder", layer=0, heads=(0,))
+    scene = draw(given, look)
+    assert strips(scene) == []
+    assert len({bar.width for bar in bars(scene, look)}) == 1
+    assert "only weights are known" in scene.notes
 
 
-def test_the_still_of_the_neuron_view_has_a_row_for_a_learned_sink() -> None:
+def test_a_learned_sink_has_a_row_of_its_own() -> None:
     sites = [
         QKSite(
             kind="decoder", layer=0, name="", route="interface", heads=1, kv_heads=1, queries=3, keys=3,
@@ -66,9 +86,16 @@ def test_the_still_of_the_neuron_view_has_a_row_for_a_learned_sink() -> None:
         for sink in (None, torch.tensor([3.0]))
     ]  # fmt: skip
     look = Look(view="neuron", site="decoder", layer=0, heads=(0,))
-    heights = []
-    for site in sites:
-        streams = {"decoder": text_tokens(list("abc"))}
-        record = AttentionRecord(model=ModelInfo(name="m"), prompt="", streams=streams, sites=(site,))  # type: ignore[arg-type]
-        heights.append(pixels(record, look).shape[0])
-    assert heights[1] - heights[0] == round(neuron.ROW * DPI)
+    streams = {"decoder": text_tokens(list("abc"))}
+    scenes = [
+        draw(AttentionRecord(model=ModelInfo(name="m"), prompt="", streams=streams, sites=(site,)), look)  # type: ignore[arg-type]
+        for site in sites
+    ]
+    assert scenes[1].height - scenes[0].height == pytest.approx(ROW)
+    last = bars(scenes[1], look)[-1]
+    sink = float(sites[1].sink(0, 2)[0, 0])
+    assert last.width == max(bar.width for bar in bars(scenes[1], look))
+    written = [mark.text for mark in scenes[1].marks if isinstance(mark, Label)]
+    assert "learned sink" in written
+    assert f"{sink:.3f}" in written
+    assert "learned sink" not in [mark.text for mark in scenes[0].marks if isinstance(mark, Label)]
