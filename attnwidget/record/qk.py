@@ -111,6 +111,15 @@ class QKSite(Site):
             sink_score=None if self.sink_scores is None else float(self.sink_scores[chosen]),
         )
 
+    def position_bias(self) -> Floats | None:
+        """Return what is added to the scores: float32 [1 or heads, 1 or queries, keys]."""
+        return None if self.bias is None else _float_copy(self.bias)
+
+    @property
+    def half_precision(self) -> bool:
+        """Whether scores and weights are rounded, and to half precision."""
+        return self.rounded and self.q.dtype != torch.float32
+
     def score_block(
         self, heads: NDArray[np.intp], rows: NDArray[np.intp], first: int = 0, last: int | None = None
     ) -> Tensor:

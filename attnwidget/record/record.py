@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from attnwidget.record.norms import norm_site
 from attnwidget.record.sites import ALL, Floats, Kind, Pick, ScoreTerms, Site
 from attnwidget.record.tokens import Token, text_tokens
 from attnwidget.record.words import WordSite, merged_site, word_starts, word_tokens
+from attnwidget.wire.schema import Precision
 
 Stream: TypeAlias = Literal["encoder", "decoder"]
 
@@ -128,6 +130,10 @@ class AttentionRecord:
         What its numbers are; see `norm_weighted`.
     id : str
         Made up unless given.
+    precision : Precision or None
+        What stands between its numbers and those of the run, where it was read from a snapshot.
+    tables : mapping of {"encoder", "decoder", "cross"} to HeadTable
+        Metrics that were measured in the run, where it was read from a snapshot.
 
     Raises
     ------
@@ -148,6 +154,9 @@ class AttentionRecord:
     words: bool = False
     weighting: Weighting = "weights"
     id: str = field(default_factory=_new_id)
+    precision: Precision | None = None
+    # Metrics are a room above this one.
+    tables: Mapping[Kind, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sites", tuple(self.sites))
@@ -323,7 +332,9 @@ class AttentionRecord:
     @property
     def can_merge(self) -> bool:
         """Whether some word has several tokens, so that `merge_words` changes something."""
-        return not self.words and any(len(word_starts(each)) < len(each) for each in self.streams.values())
+        if self.words or not self._whole:
+            return False
+        return any(len(word_starts(each)) < len(each) for each in self.streams.values())
 
     @property
     def can_weigh(self) -> bool:
@@ -343,6 +354,11 @@ class AttentionRecord:
         AttentionRecord
             With words in place of tokens.
 
+        Raises
+        ------
+        NotRecordedError
+            If it was read from a snapshot that left weights out.
+
         Examples
         --------
         >>> import attnwidget as aw
@@ -355,6 +371,11 @@ class AttentionRecord:
         """
         if self.words:
             return self
+        if not self._whole:
+            raise NotRecordedError(
+                "The snapshot left out the smallest weights of each row, so words cannot be added up.",
+                "Load the whole record, or run the prompt again.",
+            )
         starts = {stream: word_starts(tokens) for stream, tokens in self.streams.items()}
         sites = tuple(
             merged_site(site, starts[query_stream], starts[key_stream])
@@ -377,6 +398,7 @@ class AttentionRecord:
             sites=sites,
             predictions=predictions,
             words=True,
+            tables={},
             notes=(*self.notes, _MERGED),
             id=f"{self.id}.words",
         )
@@ -412,8 +434,58 @@ class AttentionRecord:
             )
         sites = tuple(_by_norms(site) for site in self.sites)
         return replace(
-            self, sites=sites, weighting="norms", notes=(*self.notes, _WEIGHED), id=f"{self.id}.norms"
+            self,
+            sites=sites,
+            weighting="norms",
+            tables={},
+            notes=(*self.notes, _WEIGHED),
+            id=f"{self.id}.norms",
         )
+
+    # ------------------------------------------------------------------ keeping it
+
+    def save(
+        self, path: str | os.PathLike[str], *, exact: bool = True, snapshot: int | str | bool = "auto"
+    ) -> None:
+        """Write this record to a file that `attnwidget.load` opens.
+
+        It is a safetensors file: a snapshot, which is read without torch, and what exact numbers are made of,
+        queries and keys (each key-value head once) in the model's own dtype. It is written completely or not
+        at all; a file that exists is replaced.
+
+        Parameters
+        ----------
+        path : str or path
+            Usually ends in ".attn".
+        exact : bool
+            Whether to keep what exact numbers are made of.
+        snapshot : "auto", int or str, "full" or False
+            Whether to keep a snapshot, and how large it may be: as in a notebook ("auto": 1 MB in base64), a
+            size such as "500 kB", everything, or none. "auto" leaves it out where a record is too long for it
+            and exact numbers are kept.
+
+        Raises
+        ------
+        NotRecordedError
+            If exact numbers are asked for and this record does not hold what they are made of: it is another
+            one read word by word or by norms, or was itself read from a snapshot.
+        SnapshotError
+            If the snapshot does not fit its size.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import attnwidget as aw, tempfile
+        >>> record = aw.ModelRunner().run("The cat sat.")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     record.save(f"{folder}/cat.attn", snapshot="200 kB")
+        ...     [token.label for token in aw.load(f"{folder}/cat.attn").tokens]
+        ['⟨bos⟩', 'The', 'cat', 'sat', '.']
+        """
+        from attnwidget.snapshot.file import save_record
+
+        save_record(self, path, exact=exact, snapshot=snapshot)
 
     # ------------------------------------------------------------------ making one
 
@@ -505,6 +577,13 @@ class AttentionRecord:
         )
 
     # ------------------------------------------------------------------ helpers
+
+    @property
+    def _whole(self) -> bool:
+        """Whether no weight was left out."""
+        return self.precision is None or (
+            self.precision["form"] != "top" and self.precision["patterns"] == "all"
+        )
 
     def _kind(self, kind: Kind | None) -> Kind:
         if kind is None:

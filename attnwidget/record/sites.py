@@ -204,6 +204,15 @@ class Site(ABC):
         """
         raise self._only_weights("queries and keys")
 
+    def position_bias(self) -> Floats | None:
+        """Return what is added to the scores, if anything: float32 [1 or heads, 1 or queries, keys]."""
+        return None
+
+    @property
+    def half_precision(self) -> bool:
+        """Whether the run rounded its scores and weights to half precision."""
+        return False
+
     def sink(self, heads: Pick = ALL, queries: Pick = ALL) -> Floats:
         """Mass that goes to the learned sink.
 

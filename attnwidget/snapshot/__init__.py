@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from attnwidget.snapshot.container import pack, unpack
+from attnwidget.snapshot.decode import decode
 from attnwidget.snapshot.encode import Snapshot, encode
 
-__all__ = ["Snapshot", "encode", "pack", "unpack"]
+__all__ = ["Snapshot", "decode", "encode", "pack", "unpack"]

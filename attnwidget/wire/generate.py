@@ -25,6 +25,9 @@ PRIMITIVES = {
     "None": "null",
 }
 
+SHAPES = {"int": "int", "float": "number", "str": "string", "bool": "boolean", "Any": "any"}
+"""What a `Shape` calls them."""
+
 
 def _typescript(node: ast.expr) -> str:
     """Translate one Python annotation into a TypeScript type."""
@@ -75,11 +78,67 @@ def _interface(node: ast.ClassDef) -> str:
     return head + ("{\n" + "".join(fields) + "}\n" if fields else "{}\n")
 
 
+def _shape(node: ast.expr, classes: dict[str, ast.ClassDef], aliases: dict[str, ast.expr]) -> str:
+    """Translate one Python annotation into a `Shape`; see js/src/wire/shape.ts."""
+    match node:
+        case ast.Name(id=name) if name in aliases:
+            return _shape(aliases[name], classes, aliases)
+        case ast.Name(id=name) if name in classes:
+            return _constant(name)
+        case ast.Name(id=name):
+            return f'"{SHAPES[name]}"'
+        case ast.BinOp(left=left, op=ast.BitOr(), right=ast.Constant(value=None)):
+            return f"[{_shape(left, classes, aliases)}, null]"
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=inner):
+            options = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+            return f'"={"|".join(ast.literal_eval(option) for option in options)}"'
+        case ast.Subscript(value=ast.Name(id="list"), slice=inner):
+            return f"[{_shape(inner, classes, aliases)}]"
+        case ast.Subscript(value=ast.Name(id="dict"), slice=ast.Tuple(elts=[_, value])):
+            return f'{{ "*": {_shape(value, classes, aliases)} }}'
+    raise TypeError(f"no shape for the annotation {ast.unparse(node)}")
+
+
+def _constant(name: str) -> str:
+    return f"{name[0].lower()}{name[1:]}Shape"
+
+
+def _shapes(tree: ast.Module, root: str) -> str:
+    """Render the shapes that make up a TypedDict, each after those that it needs; the last is `SHAPE`."""
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    aliases = {
+        node.target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None
+    }
+    done: dict[str, str] = {}
+
+    def visit(name: str) -> None:
+        fields: list[str] = []
+        for item in classes[name].body:
+            if not isinstance(item, ast.AnnAssign) or not isinstance(item.target, ast.Name):
+                continue
+            annotation, field = item.annotation, item.target.id
+            if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "NotRequired":
+                annotation, field = annotation.slice, f'"{field}?"'
+            for inner in ast.walk(annotation):
+                if isinstance(inner, ast.Name) and inner.id in classes and inner.id not in done:
+                    visit(inner.id)
+            fields.append(f"  {field}: {_shape(annotation, classes, aliases)},\n")
+        constant = "export const SHAPE: Shape" if name == root else f"const {_constant(name)}: Shape"
+        done[name] = f"{constant} = {{\n{''.join(fields)}}};\n"
+
+    visit(root)
+    doc = f"/** How a `{root}` is made. */\n"
+    return "\n".join([*list(done.values())[:-1], doc + done[root]])
+
+
 def render() -> str:
     """Return the TypeScript module that mirrors the schema."""
     tree = ast.parse(inspect.getsource(schema))
     parts = [
-        "// Generated from attnwidget/wire/schema.py by `python -m attnwidget.wire.generate`; do not edit.\n",
+        "// Generated from attnwidget/wire/schema.py by `python -m attnwidget.wire.generate`; do not edit.\n"
+        'import type { Shape } from "./shape";\n',
     ]
     docs = {
         index: following.value.value
@@ -107,6 +166,7 @@ def render() -> str:
     parts.append(
         "/** Request kind -> arguments and reply. */\nexport interface Requests {\n" + requests + "}\n"
     )
+    parts.append(_shapes(tree, "SnapshotHeader"))
     return "\n".join(parts)
 
 

@@ -44,7 +44,7 @@ Weighting: TypeAlias = Literal["weights", "norms"]
 Order: TypeAlias = Literal["layer", "metric"]
 DType: TypeAlias = Literal["u1", "i4", "f4"]
 StoredForm: TypeAlias = Literal["exact", "dense", "top"]
-StoredTermsKept: TypeAlias = Literal["all", "some", "none"]
+StoredShare: TypeAlias = Literal["all", "some", "none"]
 
 
 class ArraySpec(TypedDict):
@@ -203,8 +203,8 @@ class Precision(TypedDict):
     `form`: every weight is kept as float32 ("exact") or in 8 bits ("dense"), or each row keeps its largest
     weights in 8 bits ("top"). `error` is the largest absolute error of a weight that is kept. `kept` is the
     most weights that a row keeps, null where all are; `dropped` the share of a row's mass that was left out,
-    mean over all rows, and `dropped_most` that of the worst row. `terms` says of how many heads queries and
-    keys are kept.
+    mean over the rows of kept patterns, and `dropped_most` that of the worst row. `patterns` says of how many
+    heads patterns are kept, `terms` of how many queries and keys are.
     """
 
     form: StoredForm
@@ -212,7 +212,8 @@ class Precision(TypedDict):
     kept: int | None
     dropped: float
     dropped_most: float
-    terms: StoredTermsKept
+    patterns: StoredShare
+    terms: StoredShare
 
 
 class OpenMeta(TypedDict):
@@ -452,8 +453,10 @@ class CancelArgs(TypedDict):
 class StoredTerms(TypedDict):
     """Queries [heads, queries, d] and keys [kv heads, keys, d] (f4) of one site in a snapshot.
 
-    `heads` are those whose queries are kept, and `kv_heads` the key-value heads, both ascending. `bias`
-    [heads, queries, keys] f4 or null. Scores are made of these as in `neuron`.
+    `heads` are those whose queries are kept, and `kv_heads` the key-value heads that they use, both
+    ascending. `bias` [1 or heads, 1 or queries, keys] f4 or null. Scores are made of these as in
+    `neuron`. `rounded` says that the run rounded its scores and weights to half precision, so that
+    weights that are computed from these are not those of the run to the last digit.
     """
 
     heads: list[int]
@@ -464,47 +467,66 @@ class StoredTerms(TypedDict):
     scaling: float
     softcap: float | None
     sink_score: list[float | None]
+    rounded: bool
+
+
+class StoredRows(TypedDict):
+    """One query's exact weights [heads, keys] f4 for some heads, masked cells `MASKED`."""
+
+    query: int
+    heads: list[int]
+    weights: ArraySpec
 
 
 class StoredLayer(TypedDict):
     """One attention site of a snapshot; see the format's specification beside the Python codec.
 
-    Cells are kept for visible keys only, head after head, query after query, keys ascending. A query sees the
-    keys that `causal` and `window` allow, unless there is a `mask` (u1, bits packed, [1 or heads, queries,
-    keys]), which then says everything.
+    `heads` are those whose patterns are kept, ascending. Cells are kept for visible keys only. A query
+    sees the keys that `causal` and `window` allow, unless there is a `mask` (u1, bits packed, [1 or heads
+    of the layer, queries, keys]), which then says everything.
 
-    `form` "exact": `cells` f4; "dense": `cells` u1 codes; "top": `counts` [heads, queries] are the numbers of
-    weights that rows keep, `places` their ordinals among the row's visible keys and `cells` their codes, both
-    row after row; `rest` [heads, queries] f4 is the mass left out, `floor` [heads, queries] f4 the most that
-    any cell left out can hold.
-    `sink` [heads, queries] f4 or null. `thumbnails` [heads, t, t] u1 where the patterns are not whole;
-    `pooled` is as in `layer`.
+    `form` "exact": `cells` f4; "dense": `cells` u1 codes; both head after head, in it key after key,
+    queries ascending. "top": `counts` [heads, queries] are the numbers of weights that rows keep,
+    `places` their ordinals among the row's visible keys, each as the number of visible keys that are
+    skipped, and `cells` their codes, both row after row; `rest` [heads, queries] u1 codes are the mass
+    left out, rounded up. Codes are multiples of `step`. `error` is the largest absolute error of a
+    weight, or of a sink's mass, that is kept. `sink` [heads of the layer, queries], f4 or u1 codes, or
+    null. `rows` are the exact weights of a query.
     """
 
     form: StoredForm
     error: float
+    step: int
     causal: bool
     window: int | None
     mask: ArraySpec | None
+    heads: list[int]
     cells: ArraySpec
     counts: ArraySpec | None
     places: ArraySpec | None
     rest: ArraySpec | None
-    floor: ArraySpec | None
     sink: ArraySpec | None
-    pooled: int
-    thumbnails: ArraySpec | None
+    rows: StoredRows | None
     terms: StoredTerms | None
 
 
+class StoredModel(TypedDict):
+    """What a snapshot keeps of the reply to `model`; `thumbnails` are null where all patterns are whole."""
+
+    site: SiteKind
+    layers: list[int]
+    heads: list[int]
+    thumbnails: ArraySpec | None
+    pooled_queries: int
+    pooled_keys: int
+    queries: int
+    sampled: int
+
+
 class StoredSite(TypedDict):
-    """All layers of one kind of attention in a snapshot, by layer number.
+    """All layers of one kind of attention in a snapshot, by layer number; `metrics` is the reply to that."""
 
-    `model` is the reply to `model`; its thumbnails are null where the front end can pool whole patterns
-    itself. `metrics` is the reply to `metrics`.
-    """
-
-    model: dict[str, Any]
+    model: StoredModel
     metrics: MetricsMeta | None
     layers: dict[str, StoredLayer]
 
@@ -512,7 +534,9 @@ class StoredSite(TypedDict):
 class SnapshotHeader(TypedDict):
     """What a snapshot begins with; its arrays follow, `lengths` bytes each.
 
-    `layers` is the model's number of layers, those without attention included.
+    `widths` are the bytes of an element of each array: those of 4 are stored as four planes, the elements'
+    first bytes, then their second ones, and so on. `layers` is the model's number of layers, those without
+    attention included.
     """
 
     version: str
@@ -523,6 +547,7 @@ class SnapshotHeader(TypedDict):
     sites: dict[SiteKind, StoredSite]
     predictions: PredictionsMeta | None
     lengths: list[int]
+    widths: list[int]
 
 
 RequestKind: TypeAlias = Literal[

@@ -20,6 +20,8 @@ export interface StoredHeadTerms {
   readonly scaling: number;
   readonly softcap: number | null;
   readonly sinkScore: number | null;
+  /** The run rounded to half precision: weights computed from these are not its own to the last digit. */
+  readonly rounded: boolean;
 }
 
 /** One attention site. */
@@ -31,7 +33,15 @@ export interface SnapshotLayer {
   readonly queries: number;
   readonly keys: number;
   readonly pooled: number;
-  /** One head's [queries, keys]: float32 with MASKED, or codes with U8_MASKED. What was left out is 0. */
+  /** Whether a query sees a key. */
+  visible(head: number, query: number, key: number): boolean;
+  /** Whether a head's pattern is kept. */
+  holds(head: number): boolean;
+  /**
+   * One head's [queries, keys]: float32 with MASKED, or codes with U8_MASKED. What was left out is 0.
+   *
+   * Throws a `WireError` where the pattern is not kept.
+   */
   pattern(head: number): Float32Array | Uint8Array;
   /** What each query gives to its learned sink; null where there is none. */
   sink(head: number): Float32Array | null;
@@ -43,7 +53,10 @@ export interface SnapshotLayer {
   row(head: number, query: number): Float32Array | null;
   /** Null where this head's queries or keys are not kept. */
   terms(head: number): StoredHeadTerms | null;
-  /** [heads, t, t] codes; null where patterns are whole and can be pooled. */
+  /**
+   * [heads, ceil(queries / pooled), ceil(keys / pooled)] codes; null where all patterns are whole and can be
+   * pooled.
+   */
   readonly thumbnails: Uint8Array | null;
 }
 

@@ -1,4 +1,5 @@
 // Generated from attnwidget/wire/schema.py by `python -m attnwidget.wire.generate`; do not edit.
+import type { Shape } from "./shape";
 
 /** Version of the wire; both sides refuse to talk to another one. */
 export const PROTOCOL = 1;
@@ -46,7 +47,7 @@ export type DType = "u1" | "i4" | "f4";
 
 export type StoredForm = "exact" | "dense" | "top";
 
-export type StoredTermsKept = "all" | "some" | "none";
+export type StoredShare = "all" | "some" | "none";
 
 /** How to read a buffer: little-endian, C order. */
 export interface ArraySpec {
@@ -194,8 +195,8 @@ export interface HeadNote {
  * `form`: every weight is kept as float32 ("exact") or in 8 bits ("dense"), or each row keeps its largest
  * weights in 8 bits ("top"). `error` is the largest absolute error of a weight that is kept. `kept` is the
  * most weights that a row keeps, null where all are; `dropped` the share of a row's mass that was left out,
- * mean over all rows, and `dropped_most` that of the worst row. `terms` says of how many heads queries and
- * keys are kept.
+ * mean over the rows of kept patterns, and `dropped_most` that of the worst row. `patterns` says of how many
+ * heads patterns are kept, `terms` of how many queries and keys are.
  */
 export interface Precision {
   form: StoredForm;
@@ -203,7 +204,8 @@ export interface Precision {
   kept: number | null;
   dropped: number;
   dropped_most: number;
-  terms: StoredTermsKept;
+  patterns: StoredShare;
+  terms: StoredShare;
 }
 
 /**
@@ -433,8 +435,10 @@ export interface CancelArgs {
 /**
  * Queries [heads, queries, d] and keys [kv heads, keys, d] (f4) of one site in a snapshot.
  *
- * `heads` are those whose queries are kept, and `kv_heads` the key-value heads, both ascending. `bias`
- * [heads, queries, keys] f4 or null. Scores are made of these as in `neuron`.
+ * `heads` are those whose queries are kept, and `kv_heads` the key-value heads that they use, both
+ * ascending. `bias` [1 or heads, 1 or queries, keys] f4 or null. Scores are made of these as in
+ * `neuron`. `rounded` says that the run rounded its scores and weights to half precision, so that
+ * weights that are computed from these are not those of the run to the last digit.
  */
 export interface StoredTerms {
   heads: number[];
@@ -445,47 +449,63 @@ export interface StoredTerms {
   scaling: number;
   softcap: number | null;
   sink_score: (number | null)[];
+  rounded: boolean;
+}
+
+/** One query's exact weights [heads, keys] f4 for some heads, masked cells `MASKED`. */
+export interface StoredRows {
+  query: number;
+  heads: number[];
+  weights: ArraySpec;
 }
 
 /**
  * One attention site of a snapshot; see the format's specification beside the Python codec.
  *
- * Cells are kept for visible keys only, head after head, query after query, keys ascending. A query sees the
- * keys that `causal` and `window` allow, unless there is a `mask` (u1, bits packed, [1 or heads, queries,
- * keys]), which then says everything.
+ * `heads` are those whose patterns are kept, ascending. Cells are kept for visible keys only. A query
+ * sees the keys that `causal` and `window` allow, unless there is a `mask` (u1, bits packed, [1 or heads
+ * of the layer, queries, keys]), which then says everything.
  *
- * `form` "exact": `cells` f4; "dense": `cells` u1 codes; "top": `counts` [heads, queries] are the numbers of
- * weights that rows keep, `places` their ordinals among the row's visible keys and `cells` their codes, both
- * row after row; `rest` [heads, queries] f4 is the mass left out, `floor` [heads, queries] f4 the most that
- * any cell left out can hold.
- * `sink` [heads, queries] f4 or null. `thumbnails` [heads, t, t] u1 where the patterns are not whole;
- * `pooled` is as in `layer`.
+ * `form` "exact": `cells` f4; "dense": `cells` u1 codes; both head after head, in it key after key,
+ * queries ascending. "top": `counts` [heads, queries] are the numbers of weights that rows keep,
+ * `places` their ordinals among the row's visible keys, each as the number of visible keys that are
+ * skipped, and `cells` their codes, both row after row; `rest` [heads, queries] u1 codes are the mass
+ * left out, rounded up. Codes are multiples of `step`. `error` is the largest absolute error of a
+ * weight, or of a sink's mass, that is kept. `sink` [heads of the layer, queries], f4 or u1 codes, or
+ * null. `rows` are the exact weights of a query.
  */
 export interface StoredLayer {
   form: StoredForm;
   error: number;
+  step: number;
   causal: boolean;
   window: number | null;
   mask: ArraySpec | null;
+  heads: number[];
   cells: ArraySpec;
   counts: ArraySpec | null;
   places: ArraySpec | null;
   rest: ArraySpec | null;
-  floor: ArraySpec | null;
   sink: ArraySpec | null;
-  pooled: number;
-  thumbnails: ArraySpec | null;
+  rows: StoredRows | null;
   terms: StoredTerms | null;
 }
 
-/**
- * All layers of one kind of attention in a snapshot, by layer number.
- *
- * `model` is the reply to `model`; its thumbnails are null where the front end can pool whole patterns
- * itself. `metrics` is the reply to `metrics`.
- */
+/** What a snapshot keeps of the reply to `model`; `thumbnails` are null where all patterns are whole. */
+export interface StoredModel {
+  site: SiteKind;
+  layers: number[];
+  heads: number[];
+  thumbnails: ArraySpec | null;
+  pooled_queries: number;
+  pooled_keys: number;
+  queries: number;
+  sampled: number;
+}
+
+/** All layers of one kind of attention in a snapshot, by layer number; `metrics` is the reply to that. */
 export interface StoredSite {
-  model: Record<string, unknown>;
+  model: StoredModel;
   metrics: MetricsMeta | null;
   layers: Record<string, StoredLayer>;
 }
@@ -493,7 +513,9 @@ export interface StoredSite {
 /**
  * What a snapshot begins with; its arrays follow, `lengths` bytes each.
  *
- * `layers` is the model's number of layers, those without attention included.
+ * `widths` are the bytes of an element of each array: those of 4 are stored as four planes, the elements'
+ * first bytes, then their second ones, and so on. `layers` is the model's number of layers, those without
+ * attention included.
  */
 export interface SnapshotHeader {
   version: string;
@@ -504,6 +526,7 @@ export interface SnapshotHeader {
   sites: Partial<Record<SiteKind, StoredSite>>;
   predictions: PredictionsMeta | null;
   lengths: number[];
+  widths: number[];
 }
 
 export type RequestKind = "open" | "run" | "layer" | "model" | "row" | "predictions" | "metrics" | "neuron" | "cancel";
@@ -559,3 +582,179 @@ export interface Requests {
   neuron: { args: NeuronArgs; meta: NeuronMeta };
   cancel: { args: CancelArgs; meta: CancelArgs };
 }
+
+const modelCardShape: Shape = {
+  name: "string",
+  architecture: "string",
+  embedded: "boolean",
+  dtype: "string",
+  device: "string",
+  parameters: ["int", null],
+};
+
+const tokensShape: Shape = {
+  text: ["string"],
+  label: ["string"],
+  id: [["int", null]],
+  special: ["boolean"],
+  continued: ["boolean"],
+  segment: ["int"],
+};
+
+const layerInfoShape: Shape = {
+  layer: "int",
+  heads: "int",
+  kv_heads: "int",
+  causal: "boolean",
+  window: ["int", null],
+  route: "=interface|functional|softmax|given",
+  scores: "boolean",
+  sinks: "boolean",
+  rotary: "boolean",
+  fidelity: ["number", null],
+};
+
+const siteInfoShape: Shape = {
+  kind: "=encoder|decoder|cross",
+  query_stream: "=encoder|decoder",
+  key_stream: "=encoder|decoder",
+  layers: [layerInfoShape],
+};
+
+const headNoteShape: Shape = {
+  layer: "int",
+  head: "int",
+  title: "string",
+  score: "number",
+  text: "string",
+};
+
+const precisionShape: Shape = {
+  form: "=exact|dense|top",
+  error: "number",
+  kept: ["int", null],
+  dropped: "number",
+  dropped_most: "number",
+  patterns: "=all|some|none",
+  terms: "=all|some|none",
+};
+
+const openMetaShape: Shape = {
+  record: "string",
+  model: modelCardShape,
+  streams: { "*": tokensShape },
+  sites: [siteInfoShape],
+  fidelity: ["number", null],
+  exact: "boolean",
+  notes: ["string"],
+  head_notes: [headNoteShape],
+  predictions: "boolean",
+  words: "boolean",
+  weighting: "=weights|norms",
+  can_merge: "boolean",
+  can_weigh: "boolean",
+  "precision?": precisionShape,
+};
+
+const arraySpecShape: Shape = {
+  buffer: "int",
+  dtype: "=u1|i4|f4",
+  shape: ["int"],
+};
+
+const storedModelShape: Shape = {
+  site: "=encoder|decoder|cross",
+  layers: ["int"],
+  heads: ["int"],
+  thumbnails: [arraySpecShape, null],
+  pooled_queries: "int",
+  pooled_keys: "int",
+  queries: "int",
+  sampled: "int",
+};
+
+const metricInfoShape: Shape = {
+  name: "string",
+  title: "string",
+  formula: "string",
+  eligible: "string",
+  source: "string",
+  sinks: "string",
+  unit: "string",
+  low: ["number", null],
+  high: ["number", null],
+  counted: "string",
+  own: "boolean",
+};
+
+const metricsMetaShape: Shape = {
+  site: "=encoder|decoder|cross",
+  layers: ["int"],
+  heads: ["int"],
+  metrics: [metricInfoShape],
+  values: arraySpecShape,
+  baselines: arraySpecShape,
+  counts: arraySpecShape,
+  queries: "int",
+  sampled: "int",
+};
+
+const storedRowsShape: Shape = {
+  query: "int",
+  heads: ["int"],
+  weights: arraySpecShape,
+};
+
+const storedTermsShape: Shape = {
+  heads: ["int"],
+  kv_heads: ["int"],
+  q: arraySpecShape,
+  k: arraySpecShape,
+  bias: [arraySpecShape, null],
+  scaling: "number",
+  softcap: ["number", null],
+  sink_score: [["number", null]],
+  rounded: "boolean",
+};
+
+const storedLayerShape: Shape = {
+  form: "=exact|dense|top",
+  error: "number",
+  step: "int",
+  causal: "boolean",
+  window: ["int", null],
+  mask: [arraySpecShape, null],
+  heads: ["int"],
+  cells: arraySpecShape,
+  counts: [arraySpecShape, null],
+  places: [arraySpecShape, null],
+  rest: [arraySpecShape, null],
+  sink: [arraySpecShape, null],
+  rows: [storedRowsShape, null],
+  terms: [storedTermsShape, null],
+};
+
+const storedSiteShape: Shape = {
+  model: storedModelShape,
+  metrics: [metricsMetaShape, null],
+  layers: { "*": storedLayerShape },
+};
+
+const predictionsMetaShape: Shape = {
+  labels: ["string"],
+  index: arraySpecShape,
+  probs: arraySpecShape,
+};
+
+/** How a `SnapshotHeader` is made. */
+export const SHAPE: Shape = {
+  version: "string",
+  prompt: "string",
+  context: ["string", null],
+  layers: "int",
+  open: openMetaShape,
+  sites: { "*": storedSiteShape },
+  predictions: [predictionsMetaShape, null],
+  lengths: ["int"],
+  widths: ["int"],
+};
