@@ -16,6 +16,7 @@ from attnwidget.clean import Cleaned, clean_notebook
 from attnwidget.explore import explore
 from attnwidget.metrics.table import measure_heads
 from attnwidget.record import AttentionRecord, Token
+from attnwidget.snapshot.file import load
 from attnwidget.widget import AttentionExplorer
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ __all__ = [
     "clean_notebook",
     "errors",
     "explore",
+    "load",
     "measure_heads",
 ]
 
