@@ -1,4 +1,4 @@
-"""The examples in the documentation of BertViz's functions, and of the page, run and hold."""
+"""The examples in the documentation of BertViz's functions run and hold."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ MODULES = (
     "attnwidget.compat.model_view",
     "attnwidget.compat.neuron_view",
     "attnwidget.compat.transformers_neuron_view",
-    "attnwidget.export.page",
 )
 
 

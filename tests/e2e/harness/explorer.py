@@ -11,6 +11,24 @@ from playwright.sync_api import Locator, Page, expect
 READY = ".attnwidget[data-ready='1']"
 
 
+PIXELS = """(root) => {
+    const size = (canvas) => canvas.clientWidth * canvas.clientHeight;
+    const all = [...root.querySelectorAll("canvas")];
+    const large = Math.max(...all.map(size)) / 4;
+    const seen = new Set();
+    let sum = 0;
+    for (const canvas of all.filter((canvas) => size(canvas) >= large)) {
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        for (const pixel of new Uint32Array(data.buffer)) {
+            seen.add(pixel);
+            sum = (Math.imul(sum, 31) + pixel) | 0;
+        }
+    }
+    return [seen.size, sum];
+}"""
+"""Of an explorer's root: how many colours its large canvases show, and the sum of their pixels."""
+
+
 @dataclass(frozen=True)
 class Pixels:
     """What canvases show: how many different colours, and a sum that changes with any pixel."""
@@ -74,23 +92,7 @@ class Explorer:
 
     def pixels(self) -> Pixels:
         """Read the canvases of the view on screen, which may lie on each other."""
-        colours, total = self.root.evaluate(
-            """(root) => {
-                const size = (canvas) => canvas.clientWidth * canvas.clientHeight;
-                const all = [...root.querySelectorAll("canvas")];
-                const large = Math.max(...all.map(size)) / 4;
-                const seen = new Set();
-                let sum = 0;
-                for (const canvas of all.filter((canvas) => size(canvas) >= large)) {
-                    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-                    for (const pixel of new Uint32Array(data.buffer)) {
-                        seen.add(pixel);
-                        sum = (Math.imul(sum, 31) + pixel) | 0;
-                    }
-                }
-                return [seen.size, sum];
-            }"""
-        )
+        colours, total = self.root.evaluate(PIXELS)
         return Pixels(colours, total)
 
     def wait_drawn(self, before: Pixels) -> Pixels:

@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -110,10 +109,9 @@ class Firefox:
         """Give an element the keyboard."""
         self._do("focus", selector=selector, frame=frame)
 
-    def press(self, keys: str | Sequence[str]) -> None:
-        """Press a key, or one after the other, by their DOM names."""
-        for key in [keys] if isinstance(keys, str) else keys:
-            self._do("press", key=key)
+    def press(self, key: str) -> None:
+        """Press a key by its DOM name."""
+        self._do("press", key=key)
 
     def screenshot(self, path: Path) -> Path:
         """Save a picture of the whole page."""
