@@ -237,6 +237,12 @@ class AttentionRecord:
         shared = {key: size for site in self.sites for key, size in site.shared}
         return sum(site.nbytes for site in self.sites) + sum(shared.values())
 
+    @property
+    def whole(self) -> bool:
+        """Whether every weight is known: a snapshot may have left out the smallest of each row, or heads."""
+        kept = self.precision
+        return kept is None or (kept["form"] != "top" and kept["patterns"] == "all")
+
     # ------------------------------------------------------------------ numbers
 
     def weights(self, layer: int, head: int, site: Kind | None = None, queries: Pick = ALL) -> Floats:
@@ -332,7 +338,7 @@ class AttentionRecord:
     @property
     def can_merge(self) -> bool:
         """Whether some word has several tokens, so that `merge_words` changes something."""
-        if self.words or not self._whole:
+        if self.words or not self.whole:
             return False
         return any(len(word_starts(each)) < len(each) for each in self.streams.values())
 
@@ -371,7 +377,7 @@ class AttentionRecord:
         """
         if self.words:
             return self
-        if not self._whole:
+        if not self.whole:
             raise NotRecordedError(
                 "The snapshot left out the smallest weights of each row, so words cannot be added up.",
                 "Load the whole record, or run the prompt again.",
@@ -577,13 +583,6 @@ class AttentionRecord:
         )
 
     # ------------------------------------------------------------------ helpers
-
-    @property
-    def _whole(self) -> bool:
-        """Whether no weight was left out."""
-        return self.precision is None or (
-            self.precision["form"] != "top" and self.precision["patterns"] == "all"
-        )
 
     def _kind(self, kind: Kind | None) -> Kind:
         if kind is None:

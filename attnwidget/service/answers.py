@@ -89,7 +89,7 @@ def describe(record: AttentionRecord, head_notes: Iterable[HeadNote]) -> OpenMet
         query_stream, key_stream = streams_of(kind)
         layers = [describe_site(record.site(layer, kind)) for layer in record.layers(kind)]
         sites.append({"kind": kind, "query_stream": query_stream, "key_stream": key_stream, "layers": layers})
-    return {
+    opened: OpenMeta = {
         "record": record.id,
         "model": {
             "name": record.model.name,
@@ -111,6 +111,9 @@ def describe(record: AttentionRecord, head_notes: Iterable[HeadNote]) -> OpenMet
         "can_merge": record.can_merge,
         "can_weigh": record.can_weigh,
     }
+    if record.precision is not None:
+        opened["precision"] = record.precision
+    return opened
 
 
 def answer_layer(

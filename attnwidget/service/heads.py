@@ -59,6 +59,8 @@ class Measurements:
         with self._lock:
             key = record.id, site
             held = self._tables.get(key)
+            if held is None and site in record.tables:
+                held = _recorded(record.tables[site], registry)
             known = () if held is None else held.metrics.metrics
             missing = tuple(metric for metric in registry if metric not in known)
             if held is None or missing:
@@ -71,11 +73,21 @@ class Measurements:
         return held.only(registry)
 
 
+def _recorded(table: HeadTable, registry: Registry) -> HeadTable:
+    """Return what of a registry was measured in the run: metrics of the same title and formula."""
+    texts = {metric.name: (metric.title, metric.formula) for metric in table.metrics}
+    same = [metric for metric in registry if texts.get(metric.name) == (metric.title, metric.formula)]
+    return table.only(Registry(tuple(same)))
+
+
 def _measured(record: AttentionRecord, site: SiteKind, metrics: tuple[Metric, ...]) -> HeadTable:
     sites = [record.site(layer, site) for layer in record.layers(site)]
     axes = Axes.of_record(record, site)
     failed: dict[str, str] = {}
     for metric in metrics:
+        if not record.whole:
+            failed[metric.name] = "the snapshot left out weights"
+            continue
         try:
             metric.bind(axes)
         except Exception as error:
@@ -84,10 +96,10 @@ def _measured(record: AttentionRecord, site: SiteKind, metrics: tuple[Metric, ..
     good = [metric for metric in metrics if metric.name not in failed]
     heads = sum(one.heads for one in sites)
     rows = metric_queries(heads, sites[0].queries, sites[0].keys)
-    table = measure_heads(record, site, good, queries=rows)
+    table = measure_heads(record, site, good, queries=rows if good else [])
     none = HeadMetric.none(heads, np.zeros(heads, dtype=np.int64))
     measured = {**table.measured, **dict.fromkeys(failed, none)}
-    return replace(table, metrics=Registry(metrics), measured=measured, failed=failed)
+    return replace(table, metrics=Registry(metrics), measured=measured, failed=failed, sampled=len(rows))
 
 
 def describe_metric(metric: Metric, own: bool, failed: str | None = None) -> MetricInfo:

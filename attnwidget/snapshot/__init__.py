@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attnwidget.snapshot.container import pack, unpack
 from attnwidget.snapshot.decode import decode
-from attnwidget.snapshot.encode import Snapshot, encode
+from attnwidget.snapshot.encode import encode
+from attnwidget.snapshot.fit import Snapshot
 
 __all__ = ["Snapshot", "decode", "encode", "pack", "unpack"]

@@ -122,26 +122,39 @@ class Top:
         weights : float32 [heads, queries, keys]
         visible : bool [queries, keys] or [heads, queries, keys]
         most : int
+            From 1.
         """
-        heads, queries, keys = weights.shape
-        most = min(most, keys)
+        heads, queries, _ = weights.shape
+        reached = visible.reshape(-1, visible.shape[-1]).any(0)
+        keys = max(1, int(np.flatnonzero(reached)[-1]) + 1) if reached.any() else 1
+        weights, visible = weights[..., :keys], visible[..., :keys]
         rows = np.where(visible, weights, np.float32(-1)).reshape(heads * queries, keys)
         mass = np.where(rows < 0, 0, rows).sum(-1, dtype=np.float64)
         ranked = np.where(np.isnan(rows), np.float32(np.inf), rows)
-        best = _largest(ranked, most)
+        best = _largest(ranked, min(most, keys))
         order = np.argsort(-np.take_along_axis(ranked, best, -1), axis=-1, kind="stable")
         best = np.take_along_axis(best, order, -1)
-        found = np.take_along_axis(rows, best, -1)
         seen = np.broadcast_to(visible, weights.shape).reshape(heads * queries, keys)
         before = np.cumsum(seen, axis=-1, dtype=np.int32)
-        ordinals = np.take_along_axis(before, best, -1) - 1
+        found = np.full((len(rows), most), np.float32(-1))
+        ordinals = np.zeros((len(rows), most), dtype=np.int32)
+        found[:, : best.shape[1]] = np.take_along_axis(rows, best, -1)
+        ordinals[:, : best.shape[1]] = np.take_along_axis(before, best, -1) - 1
         held = np.cumsum(np.where(found < 0, 0, found), axis=-1, dtype=np.float64)
-        return cls(found, ordinals.astype(np.int32), held, mass, before[:, -1])
+        return cls(found, ordinals, held, mass, before[:, -1])
 
     @classmethod
-    def joined(cls, parts: Sequence[Top]) -> Top:
-        """Return the rows of several, one after another."""
-        return cls(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls)))
+    def joined(cls, parts: Sequence[Top], heads: int = 1) -> Top:
+        """Return the rows of several, one after another; if they are of some heads each, head after head."""
+
+        def of(name: str) -> NDArray[Any]:
+            arrays = [getattr(part, name) for part in parts]
+            if heads != 1:
+                arrays = [each.reshape(heads, len(each) // max(1, heads), *each.shape[1:]) for each in arrays]
+            whole = np.concatenate(arrays, axis=0 if heads == 1 else 1)
+            return whole if heads == 1 else whole.reshape(-1, *whole.shape[2:])
+
+        return cls(*(of(each.name) for each in fields(cls)))
 
     def cut(self, k: int) -> Cut:
         """Return what rows keep of at most `k` weights each, from 1."""

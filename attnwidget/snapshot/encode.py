@@ -3,38 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, cast
 
 from attnwidget.errors import NotRecordedError
 from attnwidget.record import AttentionRecord
 from attnwidget.service import Service
-from attnwidget.snapshot.container import Pieces
+from attnwidget.service.answers import opening
+from attnwidget.snapshot.fit import Snapshot, fit, keep_all
 from attnwidget.snapshot.frame import Frame, Key
-from attnwidget.snapshot.parts import Part, assemble
-from attnwidget.snapshot.patterns import Patterns
-from attnwidget.snapshot.pictures import no_pictures
-from attnwidget.snapshot.terms import keep_rows, keep_terms
-from attnwidget.wire.schema import HeadNote, HeadRef, Precision
-
-EXACT_BYTES = 2_000_000
-"""Patterns of all heads that take no more than this in float32 may be kept exactly; others in 8 bits."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A record as bytes.
-
-    Attributes
-    ----------
-    data : bytes
-        See `FORMAT.md` beside this module.
-    precision : Precision
-        What was lost.
-    """
-
-    data: bytes
-    precision: Precision
+from attnwidget.wire.schema import HeadNote, HeadRef
 
 
 def encode(
@@ -63,30 +39,36 @@ def encode(
     Returns
     -------
     Snapshot
+
+    Raises
+    ------
+    SnapshotError
+        If not even tokens and small thumbnails fit into the budget; it says what does.
+    NotRecordedError
+        If there is no record.
     """
     service = shown.fixed() if isinstance(shown, Service) else Service(shown, head_notes=head_notes)
     record = service.shown
     if record is None:
         raise NotRecordedError("Nothing has run yet.", "Run a prompt first.")
-    sites: dict[Key, Any] = {(site.kind, site.layer): site for site in record.sites}
-    every = {key: range(site.heads) for key, site in sites.items()}
-    patterns = Patterns(sites, every)
-    form = "exact" if 4 * patterns.cells() <= EXACT_BYTES else "dense"
-    parts = [
-        patterns.whole_rows("exact" if form == "exact" else "dense"),
-        keep_terms(sites, every),
-        keep_rows(sites, {}, None),
-    ]
-    return build(Frame.of(service, record), parts)
+    frame = Frame.of(service, record)
+    if budget is None:
+        return keep_all(frame)
+    return fit(frame, budget, _held(record, held), query)
 
 
-def build(frame: Frame, parts: Sequence[Part]) -> Snapshot:
-    """Return the snapshot that these parts make."""
-    pieces = Pieces()
-    layers = assemble(parts, pieces)
-    facts: dict[str, Any] = {}
-    for part in parts:
-        facts |= part.facts
-    precision = cast(Precision, facts)
-    pictures = {kind: no_pictures(frame.record, kind) for kind in frame.record.kinds}
-    return Snapshot(frame.pack(pieces, layers, pictures, precision), precision)
+def _held(record: AttentionRecord, refs: Sequence[HeadRef]) -> dict[Key, list[int]]:
+    """Return the heads of each site that matter most and exist; the opening head if none is named."""
+    found: dict[Key, set[int]] = {}
+    for ref in refs:
+        found.setdefault((ref["site"], ref["layer"]), set()).add(ref["head"])
+    heads = {(site.kind, site.layer): site.heads for site in record.sites}
+    held = {
+        key: sorted(head for head in chosen if 0 <= head < heads[key])
+        for key, chosen in found.items()
+        if key in heads
+    }
+    if any(held.values()):
+        return held
+    kind, layer, opening_heads = opening(record)
+    return {(kind, layer): opening_heads}

@@ -10,10 +10,10 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from attnwidget.errors import AttnWidgetError
-from attnwidget.record import AttentionRecord, Kind
+from attnwidget.record import AttentionRecord, Kind, Site
 from attnwidget.service import Service
 from attnwidget.snapshot.container import Pieces, pack
-from attnwidget.snapshot.pictures import Pictures
+from attnwidget.snapshot.pictures import Pictures, draw, no_pictures
 from attnwidget.wire.arrays import unpack
 from attnwidget.wire.schema import PROTOCOL, ArraySpec, Precision, StoredLayer
 
@@ -48,6 +48,18 @@ class Frame:
         opened = ask(service, "open")
         metrics = {kind: ask(service, "metrics", site=kind) for kind in record.kinds}
         return cls(record, opened, metrics, ask(service, "predictions") if opened["predictions"] else None)
+
+    @property
+    def sites(self) -> dict[Key, Site]:
+        """Each site of the record."""
+        return {(site.kind, site.layer): site for site in self.record.sites}
+
+    def pictures(self, pixels: int | None = None) -> dict[Kind, Pictures]:
+        """Return thumbnails of all heads, or what it takes to pool whole patterns."""
+        return {
+            kind: no_pictures(self.record, kind) if pixels is None else draw(self.record, kind, pixels)
+            for kind in self.record.kinds
+        }
 
     def pack(
         self,

@@ -11,6 +11,7 @@ from attnwidget.record import Site, Visibility
 from attnwidget.record.sites import Floats
 from attnwidget.record.words import WordSite
 from attnwidget.snapshot.cells import (
+    STEPS,
     Bools,
     Cut,
     Top,
@@ -24,7 +25,8 @@ from attnwidget.snapshot.frame import Key
 from attnwidget.snapshot.parts import Heads, Part, Stored
 from attnwidget.wire.schema import StoredForm
 
-_TOGETHER = 1 << 22
+_TOGETHER = 1 << 21
+_ROWS = 256  # under a causal mask, early rows need not be looked through to the end
 _NOT_KEPT: dict[str, Any] = {"counts": None, "places": None, "rest": None, "sink": None}
 
 
@@ -86,6 +88,13 @@ class Patterns:
             sinks = Stored.of(site.sink().astype("<f4")) if site.has_sinks else None
             layers[key] = self._fields(key, form, error, step, kept, sink=sinks)
         return Part(layers, self._facts(form, layers))
+
+    def dense_size(self) -> int:
+        """Return about how many bytes patterns take in the coarsest codes, from some of the sites."""
+        keys = [key for key in self.sites if self.heads[key]]
+        looked_at = keys[:: max(1, len(keys) // 3)]
+        part = self.whole_rows("dense", STEPS[-1], looked_at)
+        return int(part.nbytes * self.cells() / max(1, self.cells(looked_at)))
 
     def best(self, most: int) -> dict[Key, Top]:
         """Return each row's largest weights of every site."""
@@ -167,12 +176,18 @@ class Patterns:
 
     def _best(self, key: Key, most: int) -> Top:
         site, heads, visible = self.sites[key], list(self.heads[key]), self.visible(key)
-        together = max(1, _TOGETHER // max(1, site.queries * site.keys))
+        queries = max(1, min(site.queries, _ROWS))
+        together = max(1, _TOGETHER // max(1, queries * site.keys))
         parts = []
         for begin in range(0, max(1, len(heads)), together):
             some = heads[begin : begin + together]
-            seen = visible if visible.ndim == 2 else visible[some]
-            parts.append(Top.of(site.weights(some), seen, most))
+            blocks = []
+            for first in range(0, site.queries, queries):
+                rows = range(first, min(site.queries, first + queries))
+                seen = visible[..., first : rows.stop, :]
+                seen = seen if visible.ndim == 2 else seen[some]
+                blocks.append(Top.of(site.weights(some, rows), seen, min(most, site.keys)))
+            parts.append(Top.joined(blocks, len(some)))
         return Top.joined(parts)
 
     def _mask(self, key: Key) -> tuple[Bools, Stored | None]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from attnwidget.metrics.thumbnails import block_max, block_size
 from attnwidget.record import AttentionRecord, Kind, Site
 from attnwidget.snapshot.cells import Codes, Ints
-from attnwidget.snapshot.container import Pieces
+from attnwidget.snapshot.container import Pieces, deflate
 from attnwidget.wire.patterns import compand
 from attnwidget.wire.schema import StoredModel
 
@@ -48,6 +48,11 @@ class Pictures:
     size: int
     queries: int
     rows_read: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that they take in a snapshot."""
+        return 0 if self.codes is None else len(deflate(self.codes).deflated)
 
     def store(self, pieces: Pieces) -> StoredModel:
         """Return what the header says, with the thumbnails in `pieces`."""
