@@ -19,6 +19,8 @@ export interface AttendedRow {
   readonly scores: Float32Array;
   /** [keys]; MASKED where the key is out of reach. */
   readonly weights: Float32Array;
+  /** What goes to the learned sink. */
+  readonly sink: number;
 }
 
 /** Scores and weights over the keys that are `visible`; added up in double precision. */
@@ -49,5 +51,5 @@ export function attend(terms: RowTerms, visible: (key: number) => boolean): Atte
   }
   for (let key = 0; key < keys; key++)
     if (weights[key] !== MASKED) weights[key] = (weights[key] as number) / total;
-  return { scores, weights };
+  return { scores, weights, sink: Math.exp(sink - top) / total };
 }

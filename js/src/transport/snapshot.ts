@@ -1,19 +1,18 @@
 // Answers from a snapshot in place of a kernel: what the kernel would reply, as far as the snapshot holds it.
-import { attend } from "../math/attend";
+import { attend, type RowTerms } from "../math/attend";
 import { poolCodes } from "../math/thumbnails";
 import { decodeWeight } from "../math/weights";
-import type { Snapshot, SnapshotLayer } from "../snapshot/types";
+import type { Snapshot, SnapshotLayer, StoredHeadTerms } from "../snapshot/types";
 import { aborted, WireError } from "../wire/errors";
-import {
-  type ArraySpec,
-  type DType,
-  type HeadRef,
-  type LayerInfo,
-  MASKED,
-  type Requests,
-  type SiteInfo,
-  type SiteKind,
-  type State,
+import type {
+  ArraySpec,
+  DType,
+  HeadRef,
+  LayerInfo,
+  Requests,
+  SiteInfo,
+  SiteKind,
+  State,
 } from "../wire/schema.gen";
 import type { Reply, StateStore, Transport } from "./types";
 
@@ -76,9 +75,20 @@ function join(rows: readonly ArrayLike<number>[], length: number): Float32Array 
   return all;
 }
 
+/** What the scores of one row are made of. */
+function rowTerms(terms: StoredHeadTerms, query: number, keys: number): RowTerms {
+  const { q, bias, width } = terms;
+  return {
+    ...terms,
+    q: q.subarray(query * width, (query + 1) * width),
+    bias: bias?.subarray(query * keys, (query + 1) * keys) ?? null,
+  };
+}
+
 interface Row {
   readonly weights: Float32Array;
   readonly scores: Float32Array | null;
+  readonly sink: number;
   readonly error: number;
   /** The most that a weight which was left out can hold; 0 where none was. */
   readonly floor: number;
@@ -185,24 +195,20 @@ export class SnapshotTransport implements Transport {
     const found = this.#find(site, layer);
     const { keys, queries } = found;
     if (query >= queries) throw refuse(`There is no query ${query}.`, "Choose another one.");
-    const cells = this.#kept(site, layer, head).subarray(query * keys, (query + 1) * keys);
-    const kept = cells instanceof Float32Array ? cells : Float32Array.from(cells, decodeWeight);
+    const visible = (key: number) => found.visible(head, query, key);
     const terms = found.terms(head);
-    if (terms !== null) {
-      const { q, bias, width } = terms;
-      const row = attend(
-        {
-          ...terms,
-          q: q.subarray(query * width, (query + 1) * width),
-          bias: bias?.subarray(query * keys, (query + 1) * keys) ?? null,
-        },
-        (key) => kept[key] !== MASKED,
-      );
-      return { ...row, error: 0, floor: 0 };
-    }
+    const computed = terms && attend(rowTerms(terms, query, keys), visible);
+    const scores = computed?.scores ?? null;
+    const sink = found.sink(head)?.[query] ?? 0;
+    const whole = { scores, sink, error: 0, floor: 0 };
+    // Weights that are kept exactly are the run's own to the last bit; those of half precision cannot be computed anew.
+    if (computed !== null && found.form !== "exact" && terms?.rounded === false)
+      return { ...whole, weights: computed.weights, sink: computed.sink };
     const exact = found.row(head, query);
-    if (exact !== null) return { weights: exact, scores: null, error: 0, floor: 0 };
-    return { weights: kept, scores: null, error: found.error, floor: found.floor(head)?.[query] ?? 0 };
+    if (exact !== null) return { ...whole, weights: exact };
+    const cells = this.#kept(site, layer, head).subarray(query * keys, (query + 1) * keys);
+    const weights = cells instanceof Float32Array ? cells : Float32Array.from(cells, decodeWeight);
+    return { weights, scores, sink, error: found.error, floor: found.floor(head)?.[query] ?? 0 };
   }
 
   // --- Replies -------------------------------------------------------------------------------------------
@@ -237,11 +243,20 @@ export class SnapshotTransport implements Transport {
     const found = this.#find(site, layer);
     const info = this.#info(site, layer);
     const { queries, keys, pooled } = found;
-    const cut = heads.some((head) => found.rest(head) !== null);
-    const whole = heads.map((head) => cut && this.#canAttend(found, head));
-    const kept = heads.map((head, index) =>
-      whole[index] ? this.#attendAll(site, layer, head, queries, keys) : this.#kept(site, layer, head),
+    const rest = (head: number) => (found.holds(head) ? found.rest(head) : null);
+    // Rows of which something was left out are computed anew where they can be.
+    const whole = heads.map(
+      (head) => (rest(head) !== null || !found.holds(head)) && this.#canAttend(found, head),
     );
+    const cut = heads.some((head, index) => !whole[index] && rest(head) !== null);
+    const all = Array.from({ length: queries }, (_, query) => query);
+    const computed = heads.map((head, index) =>
+      whole[index] ? all.map((query) => this.#rowOf(site, layer, head, query)) : null,
+    );
+    const kept = heads.map((head, index) => {
+      const rows = computed[index]?.map(({ weights }) => weights);
+      return rows ? join(rows, keys) : this.#kept(site, layer, head);
+    });
     const exact = kept.some((cells) => cells instanceof Float32Array);
     const cells = queries * keys;
     const patterns = new (exact ? Float32Array : Uint8Array)(heads.length * cells);
@@ -250,8 +265,11 @@ export class SnapshotTransport implements Transport {
       patterns.set(same ? part : Float32Array.from(part, decodeWeight), index * cells);
     });
     const parts = new Parts();
-    const perQuery = (of: (head: number) => Float32Array | null) => {
-      const rows = heads.map((head, index) => (whole[index] ? null : of(head)) ?? new Float32Array(queries));
+    const perQuery = (of: "sink" | "rest" | "floor") => {
+      const rows = heads.map((head, index) => {
+        const anew = computed[index]?.map((row) => (of === "sink" ? row.sink : 0));
+        return anew ?? found[of](head) ?? new Float32Array(queries);
+      });
       return parts.add(join(rows, queries), "f4", [heads.length, queries]);
     };
     const meta: Meta<"layer"> = {
@@ -259,25 +277,18 @@ export class SnapshotTransport implements Transport {
       layer,
       heads,
       patterns: parts.add(patterns, exact ? "f4" : "u1", [heads.length, queries, keys]),
-      sinks: info.sinks ? perQuery((head) => found.sink(head)) : null,
+      sinks: info.sinks ? perQuery("sink") : null,
       thumbnails: thumbnails ? this.#thumbnails(found, parts) : null,
       error: whole.every((is) => is) && heads.length > 0 ? 0 : found.error,
       pooled,
-      ...(cut
-        ? { rest: perQuery((head) => found.rest(head)), floor: perQuery((head) => found.floor(head)) }
-        : {}),
+      ...(cut ? { rest: perQuery("rest"), floor: perQuery("floor") } : {}),
     };
     return { meta, buffers: parts.buffers };
   }
 
   #canAttend(found: SnapshotLayer, head: number): boolean {
     const terms = found.terms(head);
-    return terms !== null && found.queries * found.keys * terms.width <= MAX_PRODUCTS;
-  }
-
-  #attendAll(site: SiteKind, layer: number, head: number, queries: number, keys: number): Float32Array {
-    const rows = Array.from({ length: queries }, (_, query) => this.#rowOf(site, layer, head, query).weights);
-    return join(rows, keys);
+    return terms !== null && !terms.rounded && found.queries * found.keys * terms.width <= MAX_PRODUCTS;
   }
 
   #thumbnails(found: SnapshotLayer, parts: Parts): ArraySpec {
@@ -317,7 +328,7 @@ export class SnapshotTransport implements Transport {
         shape,
       ),
       scores: known ? parts.add(join(scores, found.keys), "f4", shape) : null,
-      sink: heads.map((head) => found.sink(head)?.[query] ?? 0),
+      sink: rows.map((row) => row.sink),
       error: Math.max(0, ...rows.map((row) => row.error)),
       floor: rows.map((row) => row.floor),
     };
@@ -348,7 +359,7 @@ export class SnapshotTransport implements Transport {
       weights: parts.add(row.weights, "f4", [keys]),
       scaling: terms?.scaling ?? null,
       softcap: terms?.softcap ?? null,
-      sink: found.sink(head)?.[query] ?? 0,
+      sink: row.sink,
       sink_score: terms?.sinkScore ?? null,
       kv_head,
       shared: Array.from({ length: group }, (_, index) => kv_head * group + index),

@@ -12,6 +12,8 @@ export const LAYER: SnapshotLayer = {
   queries: 3,
   keys: 3,
   pooled: 1,
+  visible: (_head, query, key) => key <= query,
+  holds: () => true,
   pattern: () => PATTERN,
   sink: () => null,
   rest: () => null,
