@@ -404,6 +404,10 @@ class AttentionExplorer(anywidget.AnyWidget):
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         if self._cells is not None:
             self._cells.shown(self)
+        elif self.comm is not None:
+            # marimo shows an element of its own, and asks for this before it does.
+            self._saver.visible = True
+            self._saver.save()
         data = {**data, "text/plain": repr(self)}
         try:
             png, size = picture(self._shown, self._look())
