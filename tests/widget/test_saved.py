@@ -143,7 +143,7 @@ def test_what_is_visible_is_saved_some_time_after_a_change(
     ex = explorer()
     ex._saver.save()
     ex.observe(lambda change: stored.set(), "_snapshot")
-    monkeypatch.setattr(saved, "QUIET_SECONDS", 0.01)
+    monkeypatch.setattr(saved, "QUIET_SECONDS", 0.5)
     ex.words = True
     assert ex._saver.stale
     ex._saver.visible = True

@@ -20,6 +20,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import nbformat
+from nbformat.sign import NotebookNotary
+
 from tests.e2e.harness.browser import Browser
 from tests.e2e.harness.notebook import Notebook
 
@@ -163,6 +166,12 @@ class LabServer:
         notebook = Notebook(page, path)
         notebook.wait_open(kernel=kernel)
         return notebook
+
+    def trust(self, path: str) -> None:
+        """Sign a notebook with this server's key, as its user does by `jupyter trust` or by running it."""
+        notebook = nbformat.read(self.root / path, as_version=4)
+        with contextlib.closing(NotebookNotary(data_dir=str(self._home / "data"))) as notary:
+            notary.sign(notebook)
 
     def stop_kernels(self) -> None:
         """End every kernel, so that tests do not pile up memory."""
