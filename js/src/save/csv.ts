@@ -6,12 +6,12 @@ import type { Tokens } from "../wire/schema.gen";
 
 export type Cell = string | number | null;
 
-/** Rows that spreadsheets still read. */
-export const MOST_ROWS = 1_000_000;
+/** Rows that are written within seconds, and that spreadsheets read. */
+export const MOST_ROWS = 500_000;
 
 /** The shortest decimal that is the same float32; nothing where there is no number to give. */
 function numeral(value: number): string {
-  return Number.isNaN(value) ? "NaN" : String(Number(value.toPrecision(9)));
+  return String(Number.isInteger(value) ? value : Number(value.toPrecision(9)));
 }
 
 /**
@@ -29,10 +29,14 @@ function field(cell: Cell): string {
 }
 
 /** The table's text, line by line; a RangeError where it would be too long. */
-export function writeCsv(header: readonly string[], rows: Iterable<readonly Cell[]>): string {
+export function writeCsv(
+  header: readonly string[],
+  rows: Iterable<readonly Cell[]>,
+  most = MOST_ROWS,
+): string {
   const lines = [header.map(field).join(",")];
   for (const row of rows) {
-    if (lines.length > MOST_ROWS) throw new RangeError("too many rows");
+    if (lines.length > most) throw new RangeError("too many rows");
     lines.push(row.map(field).join(","));
   }
   return `${lines.join("\r\n")}\r\n`;
@@ -45,10 +49,10 @@ const place = (tokens: Tokens, index: number): readonly [number, string] => [
 const SINK: readonly Cell[] = [null, "sink"];
 
 function* weightsOf(data: LayerData, pattern: Pattern, least: number): Generator<Cell[]> {
-  const { queryTokens, keyTokens, info, record } = data;
+  const { queryTokens, keyTokens, info } = data;
   const head = pattern.head < 0 ? nameOf(data, pattern.head) : pattern.head;
-  // Snapshots of the largest weights hold nothing of the others, not zeros.
-  const holes = record.precision?.form === "top";
+  // What a snapshot left out is unknown, not zero.
+  const holes = pattern.floor !== undefined;
   for (let query = 0; query < pattern.queries; query++) {
     const from = [info.layer, head, ...place(queryTokens, query)];
     for (let key = 0; key < pattern.keys; key++) {
@@ -61,10 +65,10 @@ function* weightsOf(data: LayerData, pattern: Pattern, least: number): Generator
 }
 
 function* termsOf(data: LayerData, terms: ScoreTerms): Generator<Cell[]> {
-  const { layer, head, query, q, k, scores, weights, error = 0 } = terms;
+  const { layer, head, query, q, k, scores, weights, error = 0, floor } = terms;
   const from = [layer, head, ...place(data.queryTokens, query)];
   for (const [key, weight] of weights.entries()) {
-    if (isMasked(weight)) continue;
+    if (isMasked(weight) || (floor !== undefined && weight === 0)) continue;
     const to = place(data.keyTokens, key);
     const end = [scores?.[key] ?? null, weight, error];
     if (q === null || k === null) yield [...from, ...to, null, null, null, null, ...end];

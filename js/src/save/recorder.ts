@@ -25,6 +25,8 @@ export class Recorder {
   #saved: string[] = [];
   #cells = 0;
   #pixels = false;
+  /** What the marks take up, in units of the picture: left, top, right, bottom. */
+  readonly bounds: [number, number, number, number] = [1 / 0, 1 / 0, -1 / 0, -1 / 0];
 
   /** `ratio` is that of canvas pixels to units of the picture. */
   constructor(target: CanvasRenderingContext2D, ratio: number, prefix: string) {
@@ -50,19 +52,43 @@ export class Recorder {
     return !this.#pixels && this.sheet.count <= MOST_MARKS;
   }
 
+  /** Takes up a point. */
+  #see(x: number, y: number): void {
+    const { a, b, c, d, e, f } = this.#target.getTransform();
+    const { bounds } = this;
+    [(a * x + c * y + e) / this.#ratio, (b * x + d * y + f) / this.#ratio].forEach((at, axis) => {
+      bounds[axis] = Math.min(bounds[axis] as number, at);
+      bounds[axis + 2] = Math.max(bounds[axis + 2] as number, at);
+    });
+  }
+
+  #box(x: number, y: number, width: number, height: number): string {
+    this.#see(x, y);
+    this.#see(x + width, y + height);
+    return boxPath(x, y, width, height);
+  }
+
   #hooks(): Hooks {
     const add = (path: string) => {
       this.#path += path;
     };
     const to = (letter: string, ...places: number[]) => add(letter + places.map(short).join(" "));
+    const point = (letter: string) => (x: number, y: number) => {
+      this.#see(x, y);
+      to(letter, x, y);
+    };
     return {
       beginPath: () => {
         this.#path = "";
       },
       closePath: () => add("z"),
-      moveTo: (x: number, y: number) => to("M", x, y),
-      lineTo: (x: number, y: number) => to("L", x, y),
-      bezierCurveTo: (...places: number[]) => to("C", ...places),
+      moveTo: point("M"),
+      lineTo: point("L"),
+      bezierCurveTo: (...places: number[]) => {
+        this.#see(places[4] as number, places[5] as number);
+        to("C", ...places);
+      },
+      // Only clips are made of these; they are no marks.
       rect: (x: number, y: number, width: number, height: number) => add(boxPath(x, y, width, height)),
       roundRect: (x: number, y: number, width: number, height: number, r: number) => {
         const arc = (right: number, down: number) => to("a", r, r, 0, 0, 1, right * r, down * r);
@@ -84,9 +110,9 @@ export class Recorder {
       fill: () => this.#fill(this.#path),
       stroke: () => this.#stroke(this.#path),
       fillRect: (x: number, y: number, width: number, height: number) =>
-        this.#fill(boxPath(x, y, width, height)),
+        this.#fill(this.#box(x, y, width, height)),
       strokeRect: (x: number, y: number, width: number, height: number) =>
-        this.#stroke(boxPath(x, y, width, height)),
+        this.#stroke(this.#box(x, y, width, height)),
       fillText: (text: string, x: number, y: number) => this.#write(text, x, y),
       drawImage: (image: HTMLCanvasElement, ...places: number[]) => this.#picture(image, places),
       putImageData: () => {
@@ -141,11 +167,14 @@ export class Recorder {
     // Where the line of writing lies: other programs know no other baseline.
     const own = target.measureText(text).actualBoundingBoxAscent;
     target.textBaseline = "alphabetic";
-    const shift = target.measureText(text).actualBoundingBoxAscent - own;
+    const { actualBoundingBoxAscent, width } = target.measureText(text);
     target.textBaseline = textBaseline;
+    const shift = actualBoundingBoxAscent - own;
+    const anchor = ANCHORS[textAlign] ?? "";
+    this.#box(x - (anchor === "" ? 0 : anchor === ANCHORS.center ? width / 2 : width), y - 7, width, 12);
     const style = this.#place() + fontOf(font) + paint("fill", String(fillStyle));
     this.sheet.add(
-      style + (ANCHORS[textAlign] ?? "") + this.#faded("opacity"),
+      style + anchor + this.#faded("opacity"),
       `<text x="${short(x)}" y="${short(y + shift)}">${escapeText(text)}</text>`,
     );
   }
@@ -156,6 +185,7 @@ export class Recorder {
     const [sx, sy, sw, sh, x, y, width, height] = (
       places.length > 4 ? places : [...whole, ...places, ...whole.slice(2)].slice(0, 8)
     ) as [number, number, number, number, number, number, number, number];
+    this.#box(x, y, width, height);
     const smooth = this.#target.imageSmoothingEnabled;
     const style = this.#place() + this.#faded("opacity");
     const part = document.createElement("canvas");

@@ -51,6 +51,8 @@ export function captionOf(explorer: Explorer, prompt: string, notes: readonly st
   const text = (prompt.trim() || queryTokens.text.join("")).replace(/\s+/g, " ");
   const letters = [...text];
   const cut = letters.length > PROMPT ? `${letters.slice(0, PROMPT).join("")}…` : text;
-  const count = `${queryTokens.label.length} ${unitOf(record)}s`;
-  return [what.join(" · "), `“${cut}” (${count})`, ...notes.filter(Boolean)];
+  const [queries, keys] = [queryTokens.label.length, keyTokens.label.length];
+  const self = site.query_stream === site.key_stream;
+  const count = self ? `${queries} ${unitOf(record)}s` : `${queries} queries, ${keys} keys`;
+  return [what.join(" · "), `“${isolate(cut)}” (${count})`, ...notes.filter(Boolean)];
 }
