@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 from playwright.sync_api import expect
 
+import attnwidget as aw
+from tests.e2e.cells import ARRAYS, EXPLORE
 from tests.e2e.harness.browser import Browser
+from tests.e2e.harness.notebook import write_notebook
+from tests.sharing.cdn import Cdn
 
 expect.set_options(timeout=20_000)
 
@@ -65,3 +72,28 @@ def browser(chromium: Browser, expected_errors: list[str], expected_requests: li
     chromium.reset()
     assert errors == []
     assert [url for url in offsite if not url.startswith(tuple(expected_requests))] == []
+
+
+@pytest.fixture(scope="package")
+def executed(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Path:
+    """A notebook that nbclient ran, widget state saved: an explorer as a widget, then the same one shared."""
+    path = tmp_path_factory.mktemp("executed") / "whole.ipynb"
+    write_notebook(path, [ARRAYS, EXPLORE, "ex", "ex.share()"])
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=300, kernel_name="python3", store_widget_state=True).execute()
+    nbformat.write(notebook, path)
+    return path
+
+
+@pytest.fixture(scope="package")
+def cleaned(executed: Path) -> Path:
+    """The same notebook as `attnwidget clean` leaves it."""
+    path = executed.with_name("clean.ipynb")
+    shutil.copy(executed, path)
+    aw.clean_notebook(path)
+    return path
+
+
+@pytest.fixture(scope="package")
+def cdn(tmp_path_factory: pytest.TempPathFactory) -> Cdn:
+    return Cdn(tmp_path_factory.mktemp("cdn"))

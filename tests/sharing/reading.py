@@ -126,6 +126,8 @@ def on_page(page: Page) -> Explorer:
 
 def framed(page: Page) -> Explorer:
     """Return the explorer in a page's one frame, drawn."""
+    # Browsers do not draw frames that are out of sight.
+    page.locator("iframe").scroll_into_view_if_needed()
     root = page.frame_locator("iframe").locator(READY)
     expect(root).to_have_count(1, timeout=60_000)
     return Explorer(root)
