@@ -58,11 +58,14 @@ export function describeLeftOut({ patterns, record }: LayerData): string {
     for (let query = 0; query < queries; query++) lost += rest(query);
   }
   if (rows === 0 || lost === 0) return "";
+  if (patterns.every((pattern) => mostLeftOut(pattern) === 1))
+    return "the snapshot has no pattern of this head";
   const kept = record.precision?.kept;
   return `the ${kept} largest of each row kept, ${formatShare(lost / rows)} of the weight left out`;
 }
 
-/** Of how many heads a snapshot computes rows anew. */
+/** Of how many heads a snapshot has patterns, and computes rows anew. */
+const PATTERNS = { all: "", some: " · patterns of some heads", none: " · no patterns" } as const;
 const TERMS = {
   all: " · rows pointed at are computed exactly",
   some: " · heads with their queries and keys are computed exactly",
@@ -80,7 +83,7 @@ export function describeExactness(data: LayerData, source: Source): Exactness {
       ? { strong: "exact", text: source === "live" ? ", from the kernel" : ", recorded, no kernel" }
       : lossOf(precision);
   const lost = precision !== undefined && precision.form !== "exact";
-  const end = lost ? TERMS[precision.terms] : coarse;
+  const end = lost ? PATTERNS[precision.patterns] + TERMS[precision.terms] : coarse;
   if (info.route === "given") {
     const given = "weights from tensors, not recomputed";
     return lost ? { strong, text: `${text} · ${given}` } : { strong: "as given", text: `: ${given}${end}` };

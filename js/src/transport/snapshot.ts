@@ -4,15 +4,17 @@ import { poolCodes } from "../math/thumbnails";
 import { decodeWeight } from "../math/weights";
 import type { Snapshot, SnapshotLayer, StoredHeadTerms } from "../snapshot/types";
 import { aborted, WireError } from "../wire/errors";
-import type {
-  ArraySpec,
-  DType,
-  HeadRef,
-  LayerInfo,
-  Requests,
-  SiteInfo,
-  SiteKind,
-  State,
+import {
+  type ArraySpec,
+  type DType,
+  type HeadRef,
+  type LayerInfo,
+  type Requests,
+  type SiteInfo,
+  type SiteKind,
+  type State,
+  U8_MASKED,
+  U8_NAN,
 } from "../wire/schema.gen";
 import type { Reply, StateStore, Transport } from "./types";
 
@@ -83,6 +85,48 @@ function rowTerms(terms: StoredHeadTerms, query: number, keys: number): RowTerms
     q: q.subarray(query * width, (query + 1) * width),
     bias: bias?.subarray(query * keys, (query + 1) * keys) ?? null,
   };
+}
+
+/** Cells of a pattern that is drawn, as the kernel limits them. */
+const MAX_CELLS = 4096 ** 2;
+
+/** The most that weights which were left out can be, per query; null for whole rows. */
+function floorOf(found: SnapshotLayer, head: number): Float32Array | null {
+  return found.holds(head) ? found.floor(head) : new Float32Array(found.queries).fill(1);
+}
+
+/** What was left out of each row. */
+function restOf(found: SnapshotLayer, head: number): Float32Array | null {
+  if (found.holds(head)) return found.rest(head);
+  return (found.sink(head) ?? new Float32Array(found.queries)).map((mass) => 1 - mass);
+}
+
+const PER_QUERY = {
+  sink: (found: SnapshotLayer, head: number) => found.sink(head),
+  rest: restOf,
+  floor: floorOf,
+} as const;
+
+/** A pattern of which nothing is kept: all of it was left out. */
+function unknownPattern({ queries, keys, visible }: SnapshotLayer, head: number): Uint8Array {
+  if (queries * keys > MAX_CELLS)
+    throw refuse("The snapshot does not hold this pattern.", "Choose another head, or the model view.");
+  return Uint8Array.from({ length: queries * keys }, (_, at) => {
+    const query = Math.floor(at / keys);
+    return visible(head, query, at - query * keys) ? 0 : U8_MASKED;
+  });
+}
+
+/** A softmax gives no number to all of a row or to none of it: what was left out of such a row is none either. */
+function spreadNaN(pattern: Cells, keys: number): void {
+  for (let at = pattern.indexOf(U8_NAN); at >= 0; at = pattern.indexOf(U8_NAN, at)) {
+    const first = at - (at % keys);
+    const row = pattern.subarray(first, first + keys);
+    row.forEach((code, key) => {
+      if (code === 0) row[key] = U8_NAN;
+    });
+    at = first + keys;
+  }
 }
 
 interface Row {
@@ -180,7 +224,8 @@ export class SnapshotTransport implements Transport {
     if (known !== undefined) return known;
     const found = this.#find(site, layer);
     if (head >= found.heads) throw refuse(`Layer ${layer} has no head ${head}.`, "Choose another head.");
-    const pattern = found.pattern(head);
+    const pattern = found.holds(head) ? found.pattern(head) : unknownPattern(found, head);
+    if (found.form === "top") spreadNaN(pattern, found.keys);
     if (this.#bytes + pattern.byteLength > PATTERN_BYTES) {
       this.#patterns.clear();
       this.#bytes = 0;
@@ -208,7 +253,7 @@ export class SnapshotTransport implements Transport {
     if (exact !== null) return { ...whole, weights: exact };
     const cells = this.#kept(site, layer, head).subarray(query * keys, (query + 1) * keys);
     const weights = cells instanceof Float32Array ? cells : Float32Array.from(cells, decodeWeight);
-    return { weights, scores, sink, error: found.error, floor: found.floor(head)?.[query] ?? 0 };
+    return { weights, scores, sink, error: found.error, floor: floorOf(found, head)?.[query] ?? 0 };
   }
 
   // --- Replies -------------------------------------------------------------------------------------------
@@ -243,12 +288,10 @@ export class SnapshotTransport implements Transport {
     const found = this.#find(site, layer);
     const info = this.#info(site, layer);
     const { queries, keys, pooled } = found;
-    const rest = (head: number) => (found.holds(head) ? found.rest(head) : null);
     // Rows of which something was left out are computed anew where they can be.
-    const whole = heads.map(
-      (head) => (rest(head) !== null || !found.holds(head)) && this.#canAttend(found, head),
-    );
-    const cut = heads.some((head, index) => !whole[index] && rest(head) !== null);
+    const isCut = heads.map((head) => floorOf(found, head) !== null);
+    const whole = heads.map((head, index) => isCut[index] && this.#canAttend(found, head));
+    const cut = heads.some((_, index) => isCut[index] && !whole[index]);
     const all = Array.from({ length: queries }, (_, query) => query);
     const computed = heads.map((head, index) =>
       whole[index] ? all.map((query) => this.#rowOf(site, layer, head, query)) : null,
@@ -268,7 +311,7 @@ export class SnapshotTransport implements Transport {
     const perQuery = (of: "sink" | "rest" | "floor") => {
       const rows = heads.map((head, index) => {
         const anew = computed[index]?.map((row) => (of === "sink" ? row.sink : 0));
-        return anew ?? found[of](head) ?? new Float32Array(queries);
+        return anew ?? PER_QUERY[of](found, head) ?? new Float32Array(queries);
       });
       return parts.add(join(rows, queries), "f4", [heads.length, queries]);
     };
