@@ -65,6 +65,16 @@ def test_saved_notebooks_hold_no_widget_state() -> None:
         assert "widgets" not in notebook.metadata, path.name
 
 
+def test_what_stands_for_an_address_is_named_where_releases_are_made() -> None:
+    """A stand-in that nobody is reminded of would be released."""
+    pages = {path: path.read_text(encoding="utf-8") for path in tracked() if path.suffix in {".ipynb", ".md"}}
+    with_stand_in = {path.relative_to(ROOT).as_posix() for path, text in pages.items() if "/OWNER/" in text}
+    _, found, section = pages[ROOT / "CONTRIBUTING.md"].partition("## Before a release")
+    assert found
+    assert {name for name in with_stand_in if f"`{name}`" not in section} == set()
+    assert with_stand_in or "`OWNER`" not in section
+
+
 @pytest.mark.parametrize("target", ["demo", "test", "lint", "build", "notebooks", "bench", "screenshots"])
 def test_make_knows(target: str) -> None:
     subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True)
