@@ -22,9 +22,11 @@ READ_ONLY = Path(__file__).parent / "read_only.json"
 ORDER = (
     "JupyterLab, trusted",
     "JupyterLab, untrusted",
+    "JupyterLab",
     "nbconvert",
     "myst-nb",
     "a file",
+    "a page",
     "marimo",
     "GitHub",
 )

@@ -1,4 +1,4 @@
-"""marimo's own server, and its static export opened from disk, in Chromium without a network."""
+"""marimo's own server, and its export opened from disk, in Chromium, no network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""nbconvert's HTML of a notebook that nbclient ran, opened from disk in Chromium without a network."""
+"""nbconvert's HTML of an executed notebook, opened from disk in Chromium, no network."""
 
 from __future__ import annotations
 
