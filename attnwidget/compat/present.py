@@ -76,4 +76,11 @@ def present(record: AttentionRecord, action: str, *, runner: Any = None, **trait
     shared = explorer.share(snapshot=PAGE_BYTES)
     explorer.close()
     html: Any = HTML
-    return html(shared.page)
+
+    class Page(html):  # type: ignore[misc]
+        """The page as its data, to be saved; displayed, it is in a frame of its own."""
+
+        def _repr_html_(self) -> str:
+            return shared.html
+
+    return Page(shared.page)

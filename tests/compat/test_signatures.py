@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from html import escape
 from typing import Any
 
 import pytest
 import torch
+from IPython.display import HTML
 
 import attnwidget as aw
 import attnwidget.compat.transformers_neuron_view as classes
@@ -68,8 +70,9 @@ def test_view_displays_one_explorer_and_returns_nothing(shown: list[Any]) -> Non
 @pytest.mark.parametrize("view", [head_view, model_view])
 def test_return_gives_a_page_and_displays_nothing(view: Any, shown: list[Any], bundle: Any) -> None:
     html = view(weights(2, 3), ["a", "b", "c"], html_action="return")
-    assert type(html).__name__ == "HTML"
+    assert isinstance(html, HTML)
     assert html.data.startswith("<!doctype html>")
+    assert escape(html.data) in html._repr_html_()
     assert shown == []
 
 

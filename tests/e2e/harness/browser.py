@@ -47,9 +47,10 @@ class Browser:
         self._context = self._chromium.new_context(viewport={"width": width, "height": height})
         return self
 
-    def new_page(self) -> Page:
-        """Open an empty page whose errors and requests are recorded."""
-        page = self._context.new_page()
+    def new_page(self, *, scripts: bool = True) -> Page:
+        """Open an empty page whose errors and requests are recorded; it can be one that runs no scripts."""
+        context = self._context if scripts else self._chromium.new_context(java_script_enabled=False)
+        page = context.new_page()
         page.set_default_timeout(TIMEOUT_MS)
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("console", self._heard)

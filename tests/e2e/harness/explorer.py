@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 READY = ".attnwidget[data-ready='1']"
 
@@ -114,7 +114,7 @@ class Explorer:
         return self.record()
 
 
-def explorers(page: Page, count: int = 1) -> list[Explorer]:
-    """Wait until a page shows this many explorers, each with its record drawn, and return them."""
+def explorers(page: Page | FrameLocator, count: int = 1) -> list[Explorer]:
+    """Wait until a page or a frame shows this many explorers, each with its record drawn; return them."""
     expect(page.locator(READY)).to_have_count(count, timeout=60_000)
     return [Explorer(root) for root in page.locator(READY).all()]
