@@ -70,8 +70,10 @@ const options = gallery
 async function copyPage() {
   await mkdir(join(js, "dist"), { recursive: true });
   await copyFile(join(js, "gallery.html"), join(js, "dist", "gallery.html"));
-  // The tests write the embedded model's record here; without it the gallery has one case less.
-  await writeFile(join(js, "dist", "embedded.js"), "", { flag: "a" });
+  // The tests write the embedded model's record and snapshots here; without them the gallery has fewer cases.
+  for (const name of ["embedded.js", "snapshots.js"]) {
+    await writeFile(join(js, "dist", name), "", { flag: "a" });
+  }
 }
 
 /**

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, sync_playwright
 
 from tests.e2e.harness.browser import ARGUMENTS
 from tests.e2e.harness.chromium import find
-from tests.gallery import embedded
+from tests.gallery import embedded, snapshots
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "js" / "dist" / "gallery.html"
@@ -55,6 +55,7 @@ def build() -> Path:
         raise RuntimeError("The gallery needs Node and the front end's packages. Run `npm ci` in js/.")
     subprocess.run([npm, "run", "--silent", "gallery"], cwd=ROOT / "js", check=True, capture_output=True)
     embedded.write(PAGE.with_name("embedded.js"))
+    snapshots.write(PAGE.with_name("snapshots.js"))
     return PAGE
 
 

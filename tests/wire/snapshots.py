@@ -155,14 +155,22 @@ def forms(shown: AttentionRecord) -> dict[str, bytes]:
     every = {key: range(site.heads) for key, site in frame.sites.items()}
     patterns, rows = Patterns(frame.sites, every), keep_rows(frame.sites, every, HELD)
     some = keep_terms(frame.sites, {("decoder", 0): [1]})
-    none = keep_terms(frame.sites, {})
-    whole, small = frame.pictures(), frame.pictures(4)
+    top = patterns.top_rows(patterns.best(2), 2)
     return {
         "exact": encode(shown).data,
-        "dense": _packed(frame, [patterns.whole_rows("dense"), some, rows], whole),
-        "top": _packed(frame, [patterns.top_rows(patterns.best(2), 2), some, rows], small),
-        "none": _packed(frame, [patterns.nothing(), none, rows], small),
+        "dense": _packed(frame, [patterns.whole_rows("dense"), some, rows], frame.pictures()),
+        "top": _packed(frame, [top, some, rows], frame.pictures(4)),
+        "none": without_patterns(shown, HELD, 4),
     }
+
+
+def without_patterns(shown: AttentionRecord, query: int, pixels: int = 32) -> bytes:
+    """Return a snapshot of tokens, metrics, thumbnails, and the exact rows of one query."""
+    frame = Frame.of(Service(shown).fixed(), shown)
+    every = {key: range(site.heads) for key, site in frame.sites.items()}
+    nothing = Patterns(frame.sites, dict.fromkeys(frame.sites, ())).nothing()
+    rows = keep_rows(frame.sites, every, query)
+    return _packed(frame, [nothing, keep_terms(frame.sites, {}), rows], frame.pictures(pixels))
 
 
 def _packed(frame: Frame, parts: list[Part], pictures: Any) -> bytes:

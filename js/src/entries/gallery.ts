@@ -1,8 +1,10 @@
 // The gallery page: the whole widget over prepared data, one case or all of them.
 import "../app.css";
 import { type App, createApp } from "../app";
+import { readSnapshot } from "../snapshot/read";
 import type { Answer } from "../transport/fixture";
 import { FixtureTransport, LocalState } from "../transport/fixture";
+import { SnapshotTransport, traitsOf } from "../transport/snapshot";
 import { WireError } from "../wire/errors";
 import type { State } from "../wire/schema.gen";
 import { createCases, defaultState, type EmbeddedRecord, type GalleryCase } from "./gallery/cases";
@@ -71,22 +73,41 @@ function mount(host: HTMLElement, item: GalleryCase, query: URLSearchParams, vie
   }));
 }
 
-function start(): void {
+/** Snapshots that the tests wrote, in base64, each with what is chosen in it. */
+type SavedSnapshots = Readonly<Record<string, { readonly data: string; readonly state: Partial<State> }>>;
+
+async function mountSnapshot(
+  host: HTMLElement,
+  { data, state: chosen }: SavedSnapshots[string],
+  query: URLSearchParams,
+): Promise<Shown> {
+  const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
+  const snapshot = await readSnapshot(new DataView(bytes.buffer));
+  const values = { ...chosen, ...stateFrom(query), ...traitsOf(snapshot) };
+  const state = new LocalState(defaultState(values));
+  return { app: createApp(host, new SnapshotTransport(snapshot, state.store())), state };
+}
+
+async function start(): Promise<void> {
   const query = new URLSearchParams(location.search);
   const page = document.getElementById("gallery");
   if (page === null) throw new Error("The page has no #gallery.");
   document.body.classList.toggle("dark", query.get("theme") === "dark");
-  const { embeddedRecord } = window as unknown as { embeddedRecord?: EmbeddedRecord };
+  const { embeddedRecord, savedSnapshots = {} } = window as unknown as {
+    embeddedRecord?: EmbeddedRecord;
+    savedSnapshots?: SavedSnapshots;
+  };
   const cases = createCases(embeddedRecord);
   const wanted = query.get("case");
   const many = (name: string) => Number(query.get(name) ?? 1);
   const shown: Shown[] = [];
-  for (const item of cases.filter(({ name }) => wanted === null || name === wanted)) {
+  const isWanted = (name: string) => wanted === null || name === wanted;
+  const place = (name: string, title: string) => {
     if (wanted === null) {
       const heading = document.createElement("h2");
       const link = document.createElement("a");
-      link.href = `?case=${item.name}`;
-      link.textContent = item.title;
+      link.href = `?case=${name}`;
+      link.textContent = title;
       heading.append(link);
       page.append(heading);
     }
@@ -94,9 +115,16 @@ function start(): void {
     const width = query.get("width");
     if (width !== null) host.style.width = `${width}px`;
     page.append(host);
+    return host;
+  };
+  for (const item of cases.filter(({ name }) => isWanted(name))) {
+    const host = place(item.name, item.title);
     for (let copy = 0; copy < many("copies"); copy++) shown.push(...mount(host, item, query, many("views")));
+  }
+  for (const [name, saved] of Object.entries(savedSnapshots)) {
+    if (isWanted(name)) shown.push(await mountSnapshot(place(name, `Snapshot: ${name}`), saved, query));
   }
   Object.assign(window, { gallery: shown, galleryCases: cases.map(({ name }) => name) });
 }
 
-start();
+void start();
