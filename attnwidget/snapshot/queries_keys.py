@@ -71,9 +71,8 @@ def read_queries_keys(
     bias = None
     if number is not None:
         name = f"bias.{number}"
-        raw = file.array(name, floats, [None, None, None])
-        whole = (facts["heads"], facts["queries"], facts["keys"])
-        if any(have not in (1, want) for have, want in zip(raw.shape, whole, strict=True)):
+        raw = file.array(name, floats, [None, None, facts["keys"]])
+        if raw.shape[0] not in (1, facts["heads"]) or raw.shape[1] not in (1, facts["queries"]):
             raise damaged(f"the position bias of {said.place} is of another shape")
         bias = _tensor(raw, file.places[name].dtype)
     if width < 1 or (facts["softcap"] is not None and facts["softcap"] <= 0):

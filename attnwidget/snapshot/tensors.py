@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,12 +88,7 @@ class TensorFile:
 
     def __init__(self, path: Path, metadata: Mapping[str, str], places: Mapping[str, Place]) -> None:
         self.metadata, self.places = metadata, places
-        try:
-            # Copy on write: torch takes no array that cannot be written, and the file stays as it is.
-            self._bytes = _mapped(path, "c")
-        except OSError:
-            # Larger than what the machine would ever hold at once: then only to be read.
-            self._bytes = _mapped(path, "r")
+        self._bytes = _opened(path)
 
     def array(self, name: str, dtypes: Sequence[str], shape: Sequence[int | None]) -> Raw:
         """Return an array as it lies in the file.
@@ -257,9 +252,20 @@ def damaged(why: str) -> SnapshotError:
     )
 
 
-def _mapped(path: Path, mode: Any) -> NDArray[np.uint8]:
-    mapped: NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode=mode)
-    return mapped.view(np.ndarray)
+def _opened(path: Path) -> NDArray[np.uint8]:
+    """Return the bytes of a file: mapped, as long as there is a way to."""
+    # Copy on write: torch wants arrays that can be written, and the file stays as it is. What is larger than
+    # the machine's memory can be mapped only to be read.
+    modes: tuple[Literal["c", "r"], ...] = ("c", "r")
+    for mode in modes:
+        with contextlib.suppress(OSError):
+            mapped: NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode=mode)
+            return mapped.view(np.ndarray)
+    # The drives of notebooks in a browser cannot map files.
+    read = np.zeros(path.stat().st_size, dtype=np.uint8)
+    with path.open("rb") as file:
+        file.readinto(read.data)
+    return read
 
 
 def _without_twins(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

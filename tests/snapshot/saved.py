@@ -98,7 +98,7 @@ def odd_record() -> AttentionRecord:
     norms = generator.random((4, n), dtype=np.float32)
     nowhere = np.ones((n, n), dtype=np.bool_)
     nowhere[3] = False  # a query that sees nothing
-    values = generator.random((4, n, n), dtype=np.float32)
+    values = np.tril(generator.random((4, n, n), dtype=np.float32))
     values[2, 1, 1] = np.nan
     half = {"dtype": torch.bfloat16, "rounded": True}
     sites = (
@@ -112,7 +112,7 @@ def odd_record() -> AttentionRecord:
             has_sinks=True,
         ),
         queries_keys(4, visibility=by_head, dtype=torch.float16, rotary=True),
-        queries_keys(6, visibility=Visibility(mask=nowhere), dtype=torch.float64, bias=bias[:1, :, :1]),
+        queries_keys(6, visibility=Visibility(mask=nowhere), dtype=torch.float64, bias=bias[:1]),
         DenseSite(
             **facts_of(queries_keys(7, kv_heads=4, has_sinks=True)),
             values=values,
