@@ -261,7 +261,7 @@ def _opened(path: Path) -> NDArray[np.uint8]:
         with contextlib.suppress(OSError):
             mapped: NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode=mode)
             return mapped.view(np.ndarray)
-    # The drives of notebooks in a browser cannot map files.
+    # In WebAssembly not every file system maps files.
     read = np.zeros(path.stat().st_size, dtype=np.uint8)
     with path.open("rb") as file:
         file.readinto(read.data)

@@ -130,20 +130,23 @@ def test_arrays_stay_on_disk_until_they_are_asked_for(tmp_path: Path) -> None:
     assert (tmp_path / "x.attn").read_bytes() == before
 
 
-def test_a_file_too_large_to_map_for_writing_is_mapped_for_reading(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("refused", ["c", "cr"], ids=["only to be read", "not at all"])
+def test_where_files_cannot_be_mapped_as_usual(
+    refused: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = odd_record()
     record.save(tmp_path / "x.attn", snapshot=False)
-    mapped = tensors._mapped
+    map_file, modes = np.memmap, []
 
-    def refuse(path: Path, mode: str) -> Any:
-        if mode == "c":
+    def refuse(path: Path, dtype: Any, mode: str) -> Any:
+        modes.append(mode)
+        if mode in refused:
             raise OSError("Cannot allocate memory")
-        return mapped(path, mode)
+        return map_file(path, dtype=dtype, mode=mode)
 
-    monkeypatch.setattr(tensors, "_mapped", refuse)
+    monkeypatch.setattr(np, "memmap", refuse)
     assert_same(record, aw.load(tmp_path / "x.attn"))
+    assert modes == ["c", "r"]
 
 
 def test_a_save_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,6 +184,25 @@ def test_what_cannot_be_saved_says_so(tmp_path: Path) -> None:
     with pytest.raises(NotRecordedError, match=r"decoder attention of layer 0 does not hold"):
         replace(record, sites=(_Foreign(**vars(queries_keys(0))),)).save(path, snapshot=False)
     assert not path.exists()
+
+
+def test_a_snapshot_of_words_comes_back_as_words(tmp_path: Path) -> None:
+    record = aw.ModelRunner().run("The cat chased the unbelievable dog.").merge_words()
+    back = again(record, tmp_path, exact=False)
+    assert back.words
+    assert back.precision is not None
+    assert [token.label for token in back.tokens] == [token.label for token in record.tokens]
+    np.testing.assert_allclose(back.row(2), record.row(2), atol=1e-6)
+
+
+def test_a_snapshot_is_not_saved_as_a_record(tmp_path: Path) -> None:
+    record = again(aw.ModelRunner().run("The cat sat."), tmp_path, exact=False)
+    before = (tmp_path / "x.attn").read_bytes()
+    with pytest.raises(NotRecordedError, match=r"what a snapshot kept of one\. Copy the file"):
+        record.save(tmp_path / "x.attn")
+    assert (tmp_path / "x.attn").read_bytes() == before
+    with pytest.raises(NotRecordedError, match="holds a snapshot only"):
+        aw.load(tmp_path / "x.attn", exact=True)
 
 
 class _Foreign(QKSite):

@@ -1,4 +1,4 @@
-"""A saved record opens where torch does not exist: from its snapshot, and it says so."""
+"""A saved record is opened by a Python that can import no torch, start no thread and map no file."""
 
 from __future__ import annotations
 
@@ -58,6 +58,10 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Read]:
     }
 
 
+@pytest.mark.shows(
+    'Python without torch: `aw.load("x.attn")`',
+    "every answer, from the snapshot in the file; weights that were given, exactly",
+)
 def test_a_record_opens_from_its_snapshot(opened: dict[str, Read]) -> None:
     record, path, read = opened["long"]
     assert read["failed"] == []

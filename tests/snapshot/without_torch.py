@@ -1,6 +1,7 @@
-"""Run where torch cannot be imported: opens saved records, reads them, and asks an explorer everything.
+"""Run without torch, threads and mapped files: opens saved records, and asks an explorer everything.
 
-Each argument names a file. Writes what it read of each as one line of JSON.
+These are what Python in a browser lacks (Pyodide, in JupyterLite). Each argument names a file; what is read
+of it is written as one line of JSON.
 """
 
 from __future__ import annotations
@@ -8,7 +9,10 @@ from __future__ import annotations
 import importlib.abc
 import json
 import sys
+import threading
 from typing import Any
+
+import numpy as np
 
 GONE = ("torch", "transformers", "tokenizers", "safetensors")
 
@@ -20,6 +24,16 @@ class Refuse(importlib.abc.MetaPathFinder):
         """Raise ImportError for these, and leave all others to whom they concern."""
         if name.partition(".")[0] in GONE:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def no_threads(thread: threading.Thread) -> None:
+    """Say what Python says where there are no threads."""
+    raise RuntimeError("can't start new thread")
+
+
+def no_mapping(*given: Any, **named: Any) -> None:
+    """Say what a drive says that cannot map files."""
+    raise OSError(19, "Operation not supported by device")
 
 
 def requests(record: Any) -> list[dict[str, Any]]:
@@ -67,6 +81,8 @@ def read(path: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     sys.meta_path.insert(0, Refuse())
+    threading.Thread.start = no_threads  # type: ignore[method-assign]
+    np.memmap = no_mapping  # type: ignore[assignment, misc]
     for path in sys.argv[1:]:
         sys.stdout.write(json.dumps(read(path)) + "\n")
     if loaded := [name for name in GONE if name in sys.modules]:
