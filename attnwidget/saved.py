@@ -24,7 +24,7 @@ EMPTY = {
 """State in place of a closed explorer's: of a model that every host knows, and that shows nothing."""
 
 QUIET_SECONDS = 1.0
-"""A snapshot is made anew once nothing has changed for so long."""
+"""A snapshot is made anew once nothing has changed for so long; what opens on screen goes first."""
 
 QUICK_CELLS = 250_000
 """Patterns of all heads with no more cells than this are encoded before the cell ends: some 50 ms."""
@@ -81,7 +81,8 @@ class Saver:
         # Whether what is held decides about what the snapshot keeps.
         self._selective = False
         self._wanted, self._made = 1, 0
-        self._making = threading.Lock()
+        self._dropped = threading.Event()
+        self._making = threading.RLock()
         self._timer: threading.Timer | None = None
 
     @property
@@ -122,21 +123,32 @@ class Saver:
         Nothing is raised: an explorer works without, and a warning says why there is none.
         """
         self._stop_waiting()
+        self._dropped.clear()
         with self._making:
-            while self.stale:
+            while self.stale and not self._dropped.is_set():
                 wanted = self._wanted
                 data = self._encoded()
-                # What was overtaken is not sent.
-                if wanted == self._wanted:
-                    self._store(data)
                 self._made = wanted
+                # What was overtaken is not sent.
+                if not self.stale and not self._dropped.is_set():
+                    self._store(data)
+            if self._dropped.is_set():
+                self._clear()
 
     def drop(self) -> None:
         """Keep no snapshot, until it is asked for again."""
         self._stop_waiting()
-        with self._making:
-            self._made = 0
-            self._store(b"")
+        self._dropped.set()
+        # A thread that is making one drops it.
+        if self._making.acquire(blocking=False):
+            try:
+                self._clear()
+            finally:
+                self._making.release()
+
+    def _clear(self) -> None:
+        self._made = 0
+        self._store(b"")
 
     def _encoded(self) -> bytes:
         if isinstance(self.option, bool):
@@ -149,7 +161,8 @@ class Saver:
             warnings.warn(f"A saved notebook will not keep this explorer's record: {error}", stacklevel=2)
             return b""
         precision = snapshot.precision
-        self._selective = precision["form"] == "top" or precision["terms"] not in ("all", "none")
+        # Otherwise the rows of the held query, and what belongs to the held heads, are kept more exactly.
+        self._selective = precision["form"] != "exact" and precision["terms"] != "all"
         return snapshot.data
 
     def _save_if_visible(self) -> None:

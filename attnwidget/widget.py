@@ -435,6 +435,7 @@ class AttentionExplorer(anywidget.AnyWidget):
     def close(self) -> None:
         """Leave the page, and the state that is saved with the notebook."""
         comm = self.comm
+        self._saver.visible = False
         super().close()
         if comm is not None and self._cells is not None:
             # Programs that execute notebooks keep the last state of what was closed: let it be small.

@@ -147,7 +147,7 @@ def test_a_page_does_not_wait_for_what_takes_long(shell: Shell, monkeypatch: pyt
     monkeypatch.setattr(saved.Saver, "save_later", lambda saver, seconds: later.append(seconds))
     ex = shell.run("a", explorer)
     assert ex._snapshot == b""
-    assert later[-1] == 0
+    assert later[-1] > 0
 
 
 def test_a_deleted_cell_shows_nothing(shell: Shell) -> None:

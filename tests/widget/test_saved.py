@@ -172,3 +172,25 @@ def test_what_was_overtaken_is_not_stored(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(seen) == 2
     assert stored == seen[1:]
     assert record_of(stored[0]) == ex.record_id
+
+
+def test_what_is_dropped_while_it_is_made_is_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    ex = explorer()
+    encode = saved.encode
+    begun, gone_on = threading.Event(), threading.Event()
+
+    def slow(service: Service, **options: Any) -> Snapshot:
+        begun.set()
+        assert gone_on.wait(20)
+        return encode(service, **options)
+
+    monkeypatch.setattr(saved, "encode", slow)
+    thread = threading.Thread(target=ex._saver.save)
+    thread.start()
+    assert begun.wait(20)
+    ex._saver.drop()
+    gone_on.set()
+    thread.join(20)
+    assert ex._snapshot == b""
+    ex._saver.save()
+    assert record_of(ex._snapshot) == ex.record_id
