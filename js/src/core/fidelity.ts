@@ -7,6 +7,8 @@ import type { LayerData, Pattern } from "./types";
 export interface Exactness {
   readonly strong: string;
   readonly text: string;
+  /** What there is no room for. */
+  readonly more?: string;
 }
 
 /** "4e-7", ".02". */
@@ -20,19 +22,13 @@ export function isSnapshot({ precision }: OpenMeta): boolean {
   return precision !== undefined;
 }
 
-/** A snapshot's weights in a few words: "8-bit snapshot, within .004"; "" where a kernel's are on screen. */
-export function describePrecision({ precision }: OpenMeta): string {
-  if (precision === undefined) return "";
-  const { strong, text } = lossOf(precision);
-  return strong + text;
-}
-
-function lossOf({ form, error, kept, dropped, dropped_most }: Precision): Exactness {
+function lossOf({ form, error, kept, dropped, dropped_most, patterns }: Precision): Exactness {
+  if (patterns === "none") return { strong: "no patterns", text: ": a snapshot of thumbnails and metrics" };
   if (form === "exact") return { strong: "exact", text: ", from a snapshot" };
   const within = `within ${formatError(error)}`;
   if (form === "dense") return { strong: "8-bit snapshot", text: `, ${within}` };
-  const lost = `${formatShare(dropped)} of the weight left out (worst row ${formatShare(dropped_most)})`;
-  return { strong: `top-${kept} snapshot`, text: `, ${lost}; the others ${within}` };
+  const text = `, ${formatShare(dropped)} left out (worst row ${formatShare(dropped_most)})`;
+  return { strong: `top-${kept} snapshot`, text, more: `; the others ${within}` };
 }
 
 const floors = new WeakMap<Pattern, number>();
@@ -65,12 +61,21 @@ export function describeLeftOut({ patterns, record }: LayerData): string {
 }
 
 /** Of how many heads a snapshot has patterns, and computes rows anew. */
-const PATTERNS = { all: "", some: " · patterns of some heads", none: " · no patterns" } as const;
+const PATTERNS = { all: "", some: " · patterns of some heads only", none: "" } as const;
 const TERMS = {
   all: " · rows pointed at are computed exactly",
   some: " · heads with their queries and keys are computed exactly",
   none: "",
 } as const;
+
+/** What may be claimed of a snapshot's numbers on screen. */
+function describeSnapshot({ patterns }: LayerData, precision: Precision): Exactness {
+  const { strong, text, more = "" } = lossOf(precision);
+  const also = PATTERNS[precision.patterns] + TERMS[precision.terms];
+  const whole = patterns.every((pattern) => pattern.error + mostLeftOut(pattern) === 0);
+  if (strong === "exact" || !whole || patterns.length === 0) return { strong, text, more: more + also };
+  return { strong: "exact", text: ` for these heads, in a ${strong}`, more: text + more + also };
+}
 
 /** What may be claimed of the numbers on screen. */
 export function describeExactness(data: LayerData, source: Source): Exactness {
@@ -78,18 +83,22 @@ export function describeExactness(data: LayerData, source: Source): Exactness {
   const { precision } = record;
   const error = Math.max(0, ...data.patterns.map((pattern) => pattern.error));
   const coarse = error > 0 ? ` · drawn in 8 bits, within ${formatError(error)} (≈)` : "";
-  const { strong, text } =
-    precision === undefined
-      ? { strong: "exact", text: source === "live" ? ", from the kernel" : ", recorded, no kernel" }
-      : lossOf(precision);
-  const lost = precision !== undefined && precision.form !== "exact";
-  const end = lost ? PATTERNS[precision.patterns] + TERMS[precision.terms] : coarse;
-  if (info.route === "given") {
-    const given = "weights from tensors, not recomputed";
-    return lost ? { strong, text: `${text} · ${given}` } : { strong: "as given", text: `: ${given}${end}` };
-  }
-  if (record.exact) return { strong, text: `${text} · eager run: weights equal output_attentions${end}` };
+  const given = info.route === "given";
   const fidelity = info.fidelity ?? record.fidelity;
-  if (fidelity === null) return { strong: lost ? strong : "unchecked", text: text + end };
-  return { strong, text: `${text} · recomputed output within ${formatError(fidelity)} of the model's${end}` };
+  const origin = given
+    ? "weights from tensors, not recomputed"
+    : record.exact
+      ? "eager run: weights equal output_attentions"
+      : fidelity === null
+        ? ""
+        : `recomputed output within ${formatError(fidelity)} of the model's`;
+  const run = origin && ` · ${origin}`;
+  if (precision !== undefined) {
+    const { strong, text, more = "" } = describeSnapshot(data, precision);
+    const claim = strong !== "exact" ? strong : given ? "as given" : run === "" ? "unchecked" : strong;
+    return { strong: claim, text, more: more + run };
+  }
+  if (given) return { strong: "as given", text: `: ${origin}${coarse}` };
+  const from = source === "live" ? ", from the kernel" : ", recorded, no kernel";
+  return { strong: run === "" ? "unchecked" : "exact", text: from + run + coarse };
 }

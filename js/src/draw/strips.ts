@@ -76,6 +76,9 @@ export interface BarsData {
   /** The brushed dimensions' part of q · k x scaling, or null; then `score` is all of that product. */
   readonly part: number | null;
   readonly weight: number;
+  /** Largest absolute error of the weight, and the most that it can be where a snapshot left it out. */
+  readonly error?: number;
+  readonly floor?: number;
   readonly colour: string;
   /** What a learned sink takes has stripes, as everywhere. */
   readonly sink: boolean;
@@ -128,7 +131,7 @@ export function drawBars(
   const width = strips.weight.width - WEIGHT_DIGITS;
   context.textAlign = "right";
   context.fillStyle = theme.ink;
-  context.fillText(formatWeight(data.weight), x - 6, y + row / 2 + 0.5);
+  context.fillText(formatWeight(data.weight, data.error, data.floor), x - 6, y + row / 2 + 0.5);
   if (!(data.weight > 0)) return;
   const long = width * Math.min(1, data.weight / Math.max(view.heaviest, Number.MIN_VALUE));
   context.fillStyle = data.colour;

@@ -20,9 +20,9 @@ export function createFooter(
       claim.replaceChildren();
       return;
     }
-    const { strong, text } = describeExactness(now, app.source());
+    const { strong, text, more = "" } = describeExactness(now, app.source());
     claim.replaceChildren(el("b", {}, strong), text);
-    claim.title = `${strong}${text}`;
+    claim.title = strong + text + more;
   });
   follow(abort, () => {
     hint.textContent = app.selection.value.locked ? "held: Esc lets go" : "hover to look, click to hold";

@@ -217,7 +217,9 @@ function readHead(
     `Layer ${data.info.layer}, ${nameOf(data, pattern.head)} ${from ? "looks at" : "gets looked at from"}${shares}`;
   const cut = byQuery ? floor > 0 : mostLeftOut(full) > 0;
   const surety = (some: number, largest: boolean) =>
-    [some > 0 ? "8-bit" : "exact", ...(largest ? ["largest only"] : [])].join(", ");
+    mostLeftOut(full) === 1 && largest
+      ? "not kept"
+      : [some > 0 ? "8-bit" : "exact", ...(largest ? ["largest only"] : [])].join(", ");
   return {
     head: pattern.head,
     name: nameOf(data, pattern.head),

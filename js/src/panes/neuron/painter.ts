@@ -108,13 +108,16 @@ export class StripPainter {
     const y = height - ROW;
     drawName(context, { number: "", label: "sink", tone: "sink" }, look, y);
     const score = terms.sink_score ?? Number.NaN;
-    const bars = { score, part: null, weight: terms.sink, colour: css(theme.head(terms.head)), sink: true };
+    const { sink: weight, error = 0 } = terms;
+    const colour = css(theme.head(terms.head));
+    const bars = { score, part: null, weight, error, colour, sink: true };
     drawBars(context, bars, { ...this.#bars(look), y }, theme);
   }
 
   #drawRows(look: PainterLook): void {
     const { reading, strips, theme, scroll, height, data, key: focused } = look;
     const { known, terms } = reading;
+    const { error = 0, floor = 0 } = terms;
     const context = prepare(this.rows, strips.width, height, look.ratio);
     if (context === null) return;
     const rows = rowsInSight(terms.weights.length, ROW, scroll, height);
@@ -134,7 +137,12 @@ export class StripPainter {
       const tone = strong ? "strong" : isMasked(weight) ? "faint" : "plain";
       drawName(context, { number: String(key), label: labelOf(data.keyTokens, key), tone }, look, y);
       if (isMasked(weight)) continue;
-      drawBars(context, { ...partsOf(look, key), weight, colour, sink: false }, { ...bars, y }, theme);
+      drawBars(
+        context,
+        { ...partsOf(look, key), weight, error, floor, colour, sink: false },
+        { ...bars, y },
+        theme,
+      );
     }
     let from = rows.start;
     for (let key = rows.start; key <= rows.end; key++) {
