@@ -130,7 +130,7 @@ class Saver:
                 data = self._encoded()
                 self._made = wanted
                 # What was overtaken is not sent.
-                if not self.stale and not self._dropped.is_set():
+                if wanted == self._wanted and not self._dropped.is_set():
                     self._store(data)
             if self._dropped.is_set():
                 self._clear()
