@@ -11,6 +11,7 @@ from attnwidget.errors import AttnWidgetError, SnapshotError
 from attnwidget.record import AttentionRecord, Kind, ModelInfo, Predictions, Token, Visibility, streams_of
 from attnwidget.snapshot.cells import WEIGHTS, Bools, Ints
 from attnwidget.snapshot.container import damaged, unpack
+from attnwidget.snapshot.origin import remember
 from attnwidget.snapshot.sites import Cells, SnapshotSite, Terms
 from attnwidget.snapshot.tables import read_table
 from attnwidget.wire.arrays import unpack as read
@@ -71,7 +72,7 @@ def decode(data: bytes | memoryview) -> AttentionRecord:
         raise damaged(f"{wrong} is not what it must be")
     header = cast(SnapshotHeader, given)
     try:
-        return _record(header, arrays)
+        return remember(_record(header, arrays), bytes(data))
     except SnapshotError:
         raise
     except (AttnWidgetError, ValueError, IndexError, KeyError, TypeError, OverflowError) as error:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attnwidget.errors import NotRecordedError
+from attnwidget.errors import NotRecordedError, SnapshotError
 from attnwidget.record import AttentionRecord
 from attnwidget.service import Service
 from attnwidget.service.answers import opening
 from attnwidget.snapshot.fit import Snapshot, fit, keep_all
 from attnwidget.snapshot.frame import Frame, Key
+from attnwidget.snapshot.origin import origin
 from attnwidget.wire.schema import HeadNote, HeadRef
 
 
@@ -22,6 +23,9 @@ def encode(
     head_notes: Sequence[HeadNote] = (),
 ) -> Snapshot:
     """Return a snapshot of what a service shows, or of a record.
+
+    A record that was itself read from a snapshot is passed on as it is: its numbers would lose a second time,
+    and say only what they lost last.
 
     Parameters
     ----------
@@ -43,7 +47,8 @@ def encode(
     Raises
     ------
     SnapshotError
-        If not even tokens and small thumbnails fit into the budget; it says what does.
+        If not even tokens and small thumbnails fit into the budget; it says what does. For a record that was
+        read from a snapshot, if that does not fit.
     NotRecordedError
         If there is no record.
     """
@@ -51,10 +56,29 @@ def encode(
     record = service.shown
     if record is None:
         raise NotRecordedError("Nothing has run yet.", "Run a prompt first.")
+    if record.precision is not None:
+        return _passed_on(service, record, budget)
     frame = Frame.of(service, record)
     if budget is None:
         return keep_all(frame)
     return fit(frame, budget, _held(record, held), query)
+
+
+def _passed_on(service: Service, record: AttentionRecord, budget: int | None) -> Snapshot:
+    """Return the snapshot that a record was read from; that of the tokens behind merged words."""
+    for one in (record, service.record):
+        data = None if one is None else origin(one)
+        if data is not None and one is not None and one.precision is not None:
+            if budget is not None and len(data) > budget:
+                raise SnapshotError(
+                    f"This record comes from a snapshot of {len(data):,} bytes, which is not made smaller.",
+                    f'Let it take {-(-len(data) * 4 // 3):,} bytes, or "full".',
+                )
+            return Snapshot(data, one.precision)
+    raise NotRecordedError(
+        "This record is another one, read from a snapshot and then word by word.",
+        "Keep the record that it was made from.",
+    )
 
 
 def _held(record: AttentionRecord, refs: Sequence[HeadRef]) -> dict[Key, list[int]]:

@@ -27,6 +27,7 @@ from attnwidget.snapshot.described import describe, read_description
 from attnwidget.snapshot.encode import encode
 from attnwidget.snapshot.fields import Fields
 from attnwidget.snapshot.kept import Arrays, describe_sites, needs_torch, read_sites
+from attnwidget.snapshot.origin import origin, remember
 from attnwidget.snapshot.tensors import Tensor, TensorFile, damaged, parse_json, read_tensors, write_tensors
 
 FORMAT = "attnwidget.record"
@@ -48,9 +49,9 @@ def save_record(
     snapshot: int | str | bool = "auto",
 ) -> None:
     """Write a record to a file; see `AttentionRecord.save`."""
-    if record.precision is not None:
+    if exact and record.precision is not None:
         raise NotRecordedError(
-            "This record is itself what a snapshot kept of one.", "Copy the file that it came from."
+            "This record is itself what a snapshot kept of one.", "Save it as that: exact=False."
         )
     if exact and (record.words or record.weighting == "norms"):
         how = "word by word" if record.words else "by norms"
@@ -134,7 +135,10 @@ def load(path: str | os.PathLike[str], *, exact: bool | None = None) -> Attentio
                 "Install torch: pip install torch.",
             ) from error
     record = _read_snapshot(file)
-    return record if _is_whole(record) else replace(record, notes=(*record.notes, _INEXACT))
+    data = origin(record)
+    if _is_whole(record) or data is None:
+        return record
+    return remember(replace(record, notes=(*record.notes, _INEXACT)), data)
 
 
 def _is_whole(record: AttentionRecord) -> bool:

@@ -19,7 +19,15 @@ from attnwidget.record import AttentionRecord
 from attnwidget.record.qk import QKSite
 from attnwidget.snapshot import tensors
 from tests.capture.families import FAMILIES, Family
-from tests.snapshot.saved import assert_equal, assert_same, odd_record, of_family, queries_keys, record_of
+from tests.snapshot.saved import (
+    assert_equal,
+    assert_same,
+    odd_record,
+    of_family,
+    predictions,
+    queries_keys,
+    record_of,
+)
 
 
 def again(record: AttentionRecord, folder: Path, **options: Any) -> AttentionRecord:
@@ -195,14 +203,22 @@ def test_a_snapshot_of_words_comes_back_as_words(tmp_path: Path) -> None:
     np.testing.assert_allclose(back.row(2), record.row(2), atol=1e-6)
 
 
-def test_a_snapshot_is_not_saved_as_a_record(tmp_path: Path) -> None:
-    record = again(aw.ModelRunner().run("The cat sat."), tmp_path, exact=False)
-    before = (tmp_path / "x.attn").read_bytes()
-    with pytest.raises(NotRecordedError, match=r"what a snapshot kept of one\. Copy the file"):
-        record.save(tmp_path / "x.attn")
-    assert (tmp_path / "x.attn").read_bytes() == before
+def test_a_snapshot_is_passed_on_as_it_is(tmp_path: Path) -> None:
+    record = record_of((queries_keys(0, heads=16, n=200),), predictions=predictions(200))
+    record.save(tmp_path / "x.attn", exact=False, snapshot="60 kB")
     with pytest.raises(NotRecordedError, match="holds a snapshot only"):
         aw.load(tmp_path / "x.attn", exact=True)
+    cut = aw.load(tmp_path / "x.attn")
+    assert cut.precision is not None
+    assert cut.precision["dropped"] > 0.1
+    with pytest.raises(NotRecordedError, match=r"what a snapshot kept of one\. Save it as that: exact=False"):
+        cut.save(tmp_path / "y.attn")
+    # Once more through the codec, what was left out would no longer be known to have been there.
+    cut.save(tmp_path / "y.attn", exact=False)
+    assert aw.load(tmp_path / "y.attn").precision == cut.precision
+    assert (tmp_path / "y.attn").read_bytes() == (tmp_path / "x.attn").read_bytes()
+    with pytest.raises(SnapshotError, match=r"bytes, which is not made smaller"):
+        cut.save(tmp_path / "z.attn", exact=False, snapshot="9 kB")
 
 
 class _Foreign(QKSite):
