@@ -24,6 +24,15 @@ CHIPS = 34
 """Height of another row of heads."""
 
 
+STYLE = """\
+[data-jp-theme-light="true"] .attnwidget-shared iframe { color-scheme: light }
+:is([data-jp-theme-light="false"], [theme="dark"], [data-theme="dark"]) .attnwidget-shared iframe
+  { color-scheme: dark }
+.attnwidget-shared iframe + details span,
+.attnwidget-shared iframe + details:not([open]) img { display: none }"""
+"""Of the output: the page within follows the host's theme; beside the frame its picture is folded."""
+
+
 @dataclass(frozen=True, repr=False)
 class Shared:
     """An explorer as the output of a cell; displayed, it needs neither a kernel nor a network.
@@ -54,16 +63,16 @@ class Shared:
         title = html.escape(self.title)
         frame = (
             f'<iframe title="{title}" sandbox="allow-scripts allow-downloads" '
-            f'style="width: 100%; height: {self.height}px; border: 0; color-scheme: normal" '
+            f'style="width: 100%; height: {self.height}px; border: 0" '
             f'srcdoc="{html.escape(self.page)}"></iframe>'
         )
-        if not self.still:
-            return f'<div class="attnwidget-shared">\n{frame}\n<p>{title}</p>\n</div>\n'
-        folded = ".attnwidget-shared iframe + details:not([open]) img { display: none }"
-        return (
-            f'<div class="attnwidget-shared">\n<style>{folded}</style>\n{frame}'
-            f"<details>\n<summary>As a picture<br>\n{self.still}\n</summary>\n</details>\n</div>\n"
+        picture = (
+            f"<details>\n<summary>As a picture<span>; interactive where this notebook is trusted</span><br>\n"
+            f"{self.still}\n</summary>\n</details>\n"
+            if self.still
+            else ""
         )
+        return f'<div class="attnwidget-shared">\n<style>\n{STYLE}\n</style>\n{frame}{picture}</div>\n'
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page within the frame to a file; InputError if it cannot be written."""

@@ -1,4 +1,4 @@
-"""The page and the shared output are what they say: whole, closed off, and written completely or not at all."""
+"""The page and the shared output are what they say: whole, closed off, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -214,7 +214,8 @@ def test_the_output_is_a_sandboxed_frame_and_the_picture() -> None:
     assert "height: 550px" in (frame["style"] or "")
     assert frame["title"] == shared.title
     shape = [each if isinstance(each, str) else each[0] for each in parsed.shape]
-    assert shape[-9:] == ["iframe", "iframe", "details", "summary", "br", "img", "summary", "details", "div"]
+    span = ["summary", "span", "span", "br", "img", "summary"]
+    assert shape == ["div", "style", "style", "iframe", "iframe", "details", *span, "details", "div"]
     assert parsed.all("img")[0][0]["alt"] == shared.title
     assert "height: 99px" in given(["a"]).share(height=99).html
 

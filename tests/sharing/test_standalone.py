@@ -194,6 +194,23 @@ def test_in_sandboxed_frames(
     assert reader.run("document.querySelector('details img').naturalWidth") > 500
 
 
+@pytest.mark.parametrize("name", ["chromium", "firefox"])
+def test_a_frame_follows_the_theme_of_its_notebook(
+    name: str, explorer: aw.AttentionExplorer, write: Callable[[str], str], request: pytest.FixtureRequest
+) -> None:
+    # Playwright's own colour scheme would hide that of the frame.
+    reader: Reader = (
+        request.getfixturevalue("fox")
+        if name == "firefox"
+        else Tab(request.getfixturevalue("chromium"), color_scheme="null")
+    )
+    reader.open(write(f"<!doctype html><body data-jp-theme-light='false'>{explorer.share().html}"))
+    Shown(reader, 1)
+    for light, theme in (("false", "dark"), ("true", "light"), ("false", "dark")):
+        reader.run(f"document.body.setAttribute('data-jp-theme-light', '{light}')")
+        reader.wait(f"{ROOT}.dataset.theme === '{theme}'", 1)
+
+
 @pytest.mark.shows("a file from `save_html` where scripts are banned", "the picture, and why it is one")
 def test_where_scripts_are_banned_the_picture_is_left(
     fox: Firefox,
@@ -315,13 +332,12 @@ def test_on_paper_and_on_a_small_screen(
 def test_with_scripts_switched_off(
     chromium: Browser, explorer: aw.AttentionExplorer, write: Callable[[str], str]
 ) -> None:
-    page = chromium.new_page(scripts=False)
+    page = chromium.new_page(java_script_enabled=False)
     page.goto(write(explorer.share().page))
     check_picture(page.get_by_role("img", name=repr(explorer)))
     assert page.get_by_text(
         "The interactive view needs JavaScript; the picture shows how it opens."
     ).is_visible()
-    page.context.close()
 
 
 @pytest.mark.parametrize(

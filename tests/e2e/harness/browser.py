@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
@@ -47,9 +47,9 @@ class Browser:
         self._context = self._chromium.new_context(viewport={"width": width, "height": height})
         return self
 
-    def new_page(self, *, scripts: bool = True) -> Page:
-        """Open an empty page whose errors and requests are recorded; it can be one that runs no scripts."""
-        context = self._context if scripts else self._chromium.new_context(java_script_enabled=False)
+    def new_page(self, **options: Any) -> Page:
+        """Open an empty page that is listened to; with options, in a context of its own."""
+        context = self._chromium.new_context(**options) if options else self._context
         page = context.new_page()
         page.set_default_timeout(TIMEOUT_MS)
         page.on("request", lambda request: self.requests.append(request.url))
@@ -77,8 +77,11 @@ class Browser:
 
     def reset(self) -> None:
         """Close every page and forget what went wrong in them."""
-        for page in self._context.pages:
-            page.close()
+        for context in self._chromium.contexts:
+            for page in context.pages:
+                page.close()
+            if context != self._context:
+                context.close()
         self.console.clear()
         self.requests.clear()
 

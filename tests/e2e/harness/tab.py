@@ -18,10 +18,12 @@ class Tab:
     ----------
     browser : Browser
         Where it opens.
+    **options
+        Of a context of its own, as Playwright names them.
     """
 
-    def __init__(self, browser: Browser) -> None:
-        self._browser = browser
+    def __init__(self, browser: Browser, **options: Any) -> None:
+        self._browser, self._options = browser, options
         self.page: Page | None = None
 
     def _frame(self, number: int) -> Frame:
@@ -31,7 +33,7 @@ class Tab:
     def open(self, url: str) -> None:
         """Open an address in a new page, in place of the one before."""
         self._browser.reset()
-        self.page = self._browser.new_page()
+        self.page = self._browser.new_page(**self._options)
         self.page.goto(url)
 
     def run(self, script: str, frame: int = 0) -> Any:
