@@ -4,6 +4,7 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
+import { minify } from "terser";
 
 const js = join(dirname(fileURLToPath(import.meta.url)), "..");
 const root = join(js, "..");
@@ -112,12 +113,15 @@ try{return(await import(url)).default}finally{URL.revokeObjectURL(url)}
 `;
 }
 
-/** Packs the widget's module; the page that shows the gallery is loaded as it is. */
-async function packWidget() {
-  const path = join(options.outdir, "widget.js");
-  const module = await readFile(path);
-  console.log(`unpacked  ${module.length} bytes`);
-  await writeFile(path, pack(module));
+/** Builds and packs the widget's module; the page that shows the gallery is loaded as it is. */
+async function buildWidget() {
+  const { outputFiles } = await esbuild.build({ ...options, write: false });
+  // Once more, by a tool that takes longer and leaves 4 % less.
+  const more = { module: true, ecma: 2022 };
+  const { code = "" } = await minify(outputFiles[0].text, more);
+  console.log(`unpacked  ${Buffer.byteLength(code)} bytes`);
+  await mkdir(options.outdir, { recursive: true });
+  await writeFile(join(options.outdir, "widget.js"), pack(code));
 }
 
 /** Prints each output's size; what a notebook stores of the widget must stay within its budget. */
@@ -140,7 +144,6 @@ if (watch) {
   const context = await esbuild.context({ ...options, minify: false, sourcemap: "inline", logLevel: "info" });
   await context.watch();
 } else {
-  await esbuild.build(options);
-  if (!gallery) await packWidget();
+  await (gallery ? esbuild.build(options) : buildWidget());
   await report();
 }

@@ -16,7 +16,7 @@ export async function capture(
   const recorders = new Map<Element, Recorder>();
   divert((canvas, context, ratio) => {
     if (!pane.contains(canvas)) return context;
-    const recorder = new Recorder(context, ratio, `c${recorders.size}-`);
+    const recorder = new Recorder(context, ratio, `c${recorders.size}`);
     recorders.set(canvas, recorder);
     return recorder.context;
   });

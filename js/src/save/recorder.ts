@@ -1,17 +1,10 @@
 // Writes down as SVG what is drawn on a canvas while it is drawn, so that lines stay lines and words stay words.
-import { boxOf, boxPath, escapeText, fontOf, paint, Sheet, short } from "./svg";
+import { anchorOf, boxOf, boxPath, fontOf, paint, Sheet, short, textAt } from "./svg";
 
-/** Pictures of at most so many cells become rectangles, as long as there are not too many in all: sharp everywhere. */
-const MOST_CELLS = 2500;
-const CELLS_IN_ALL = 12_000;
+/** Cells of a canvas that become rectangles, which every program draws sharp; the pictures that are left stay pictures. */
+const MOST_CELLS = 12_000;
 /** A canvas of more marks than this is better kept as a picture. */
 const MOST_MARKS = 20_000;
-
-const ANCHORS: Readonly<Record<string, string>> = {
-  right: ' text-anchor="end"',
-  end: ' text-anchor="end"',
-  center: ' text-anchor="middle"',
-};
 
 type Hooks = { [K in keyof CanvasRenderingContext2D]?: (...args: never[]) => void };
 
@@ -73,6 +66,7 @@ export class Recorder {
       this.#path += path;
     };
     const to = (letter: string, ...places: number[]) => add(letter + places.map(short).join(" "));
+    const rect = (x: number, y: number, width: number, height: number) => add(boxPath(x, y, width, height));
     const point = (letter: string) => (x: number, y: number) => {
       this.#see(x, y);
       to(letter, x, y);
@@ -89,19 +83,9 @@ export class Recorder {
         to("C", ...places);
       },
       // Only clips are made of these; they are no marks.
-      rect: (x: number, y: number, width: number, height: number) => add(boxPath(x, y, width, height)),
-      roundRect: (x: number, y: number, width: number, height: number, r: number) => {
-        const arc = (right: number, down: number) => to("a", r, r, 0, 0, 1, right * r, down * r);
-        to("M", x + r, y);
-        to("h", width - 2 * r);
-        arc(1, 1);
-        to("v", height - 2 * r);
-        arc(-1, 1);
-        to("h", 2 * r - width);
-        arc(-1, -1);
-        to("v", 2 * r - height);
-        arc(1, -1);
-      },
+      rect,
+      // The corners are not worth their bytes.
+      roundRect: rect,
       // Whole circles are all that is drawn.
       arc: (x: number, y: number, r: number) => {
         to("M", x - r, y);
@@ -124,40 +108,33 @@ export class Recorder {
       restore: () => {
         this.sheet.around = this.#saved.pop() ?? "";
       },
-      clip: () => this.sheet.clip(` d="${this.#path}"${this.#place()}`),
+      clip: () => this.sheet.clip(` d="${this.#path}"${this.#style()}`),
     };
   }
 
-  /** The transform as an attribute. */
-  #place(): string {
+  /** The transform, and what else all kinds of marks have, as attributes. */
+  #style(...more: string[]): string {
     const { a, b, c, d, e, f } = this.#target.getTransform();
-    const parts = [a, b, c, d, e, f].map((part) => short(part / this.#ratio));
-    const all = parts.join(" ");
-    if (all === "1 0 0 1 0 0") return "";
-    const moves = all.startsWith("1 0 0 1 ");
-    return ` transform="${moves ? `translate(${parts[4]} ${parts[5]})` : `matrix(${all})`}"`;
+    const all = [a, b, c, d, e, f].map((part) => short(part / this.#ratio)).join(" ");
+    return (all === "1 0 0 1 0 0" ? "" : ` transform="matrix(${all})"`) + more.join("");
   }
 
-  #faded(name: string): string {
+  get #faded(): string {
     const alpha = this.#target.globalAlpha;
-    return alpha === 1 ? "" : ` ${name}="${Number(alpha.toPrecision(3))}"`;
+    return alpha === 1 ? "" : ` opacity="${Number(alpha.toPrecision(3))}"`;
   }
 
   #fill(path: string): void {
-    this.sheet.fill(
-      this.#place() + paint("fill", String(this.#target.fillStyle)) + this.#faded("opacity"),
-      path,
-    );
+    this.sheet.add(this.#style(paint("fill", String(this.#target.fillStyle)), this.#faded), path, true);
   }
 
   #stroke(path: string): void {
     const { strokeStyle, lineWidth } = this.#target;
-    const dashes = this.#target.getLineDash();
-    const dashed = dashes.length === 0 ? "" : ` stroke-dasharray="${dashes.join(" ")}"`;
-    const colour = paint("stroke", String(strokeStyle));
+    const dashes = this.#target.getLineDash().join(" ");
+    const line = ` fill="none" stroke-width="${short(lineWidth)}"`;
     this.sheet.add(
-      `${this.#place()} fill="none"${colour} stroke-width="${short(lineWidth)}"${dashed}`,
-      `<path d="${path}"${this.#faded("opacity")}/>`,
+      this.#style(line, paint("stroke", String(strokeStyle)), dashes && ` stroke-dasharray="${dashes}"`),
+      `<path d="${path}"${this.#faded}/>`,
     );
   }
 
@@ -169,38 +146,44 @@ export class Recorder {
     target.textBaseline = "alphabetic";
     const { actualBoundingBoxAscent, width } = target.measureText(text);
     target.textBaseline = textBaseline;
-    const shift = actualBoundingBoxAscent - own;
-    const anchor = ANCHORS[textAlign] ?? "";
-    this.#box(x - (anchor === "" ? 0 : anchor === ANCHORS.center ? width / 2 : width), y - 7, width, 12);
-    const style = this.#place() + fontOf(font) + paint("fill", String(fillStyle));
+    const [before, anchor] =
+      textAlign === "right" ? [1, "end"] : textAlign === "center" ? [0.5, "middle"] : [0, ""];
+    this.#box(x - before * width, y - 7, width, 12);
     this.sheet.add(
-      style + anchor + this.#faded("opacity"),
-      `<text x="${short(x)}" y="${short(y + shift)}">${escapeText(text)}</text>`,
+      this.#style(fontOf(font), paint("fill", String(fillStyle)), anchorOf(anchor), this.#faded),
+      textAt(text, x, y + actualBoundingBoxAscent - own),
     );
   }
 
   /** A canvas that is drawn on this one: a rectangle a cell where they are few, else a picture of its own pixels. */
   #picture(image: HTMLCanvasElement, places: readonly number[]): void {
-    const whole = [0, 0, image.width, image.height];
-    const [sx, sy, sw, sh, x, y, width, height] = (
-      places.length > 4 ? places : [...whole, ...places, ...whole.slice(2)].slice(0, 8)
-    ) as [number, number, number, number, number, number, number, number];
+    const { width: w, height: h } = image;
+    const [sx, sy, sw, sh, x, y, width, height] = (places.length > 4 ? places : [0, 0, w, h, ...places]) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
     this.#box(x, y, width, height);
     const smooth = this.#target.imageSmoothingEnabled;
-    const style = this.#place() + this.#faded("opacity");
     const part = document.createElement("canvas");
     Object.assign(part, { width: sw, height: sh });
-    const context = part.getContext("2d");
-    context?.drawImage(image, sx, sy, sw, sh, 0, 0, sw, sh);
-    const cells = sw * sh;
-    if (context && !smooth && width > sw && cells <= MOST_CELLS && this.#cells + cells <= CELLS_IN_ALL) {
-      this.#cells += cells;
-      const { data } = context.getImageData(0, 0, sw, sh);
-      for (const [colour, path] of cellPaths(data, sw, { x, y, width: width / sw, height: height / sh }))
-        this.sheet.add(`${style} shape-rendering="crispEdges"`, `<path${colour} d="${path}"/>`);
+    const context = part.getContext("2d") as CanvasRenderingContext2D;
+    context.drawImage(image, sx, sy, sw, sh, 0, 0, sw, sh);
+    this.#cells += sw * sh;
+    if (smooth || width <= sw || this.#cells > MOST_CELLS) {
+      this.#cells -= sw * sh;
+      this.sheet.add(this.#style(this.#faded), pictureOf(part, boxOf(x, y, width, height), !smooth));
       return;
     }
-    this.sheet.add(style, pictureOf(part, boxOf(x, y, width, height), !smooth));
+    const { data } = context.getImageData(0, 0, sw, sh);
+    const style = this.#style(this.#faded, ' shape-rendering="crispEdges"');
+    for (const [colour, path] of cellRuns(data, sw, { x, y, width: width / sw, height: height / sh }).sort())
+      this.sheet.add(style + paint("fill", colour), path, true);
   }
 }
 
@@ -210,24 +193,27 @@ export function pictureOf(canvas: HTMLCanvasElement, box: string, sharp: boolean
   return `<image${box} preserveAspectRatio="none"${rendering} xlink:href="${canvas.toDataURL()}"/>`;
 }
 
-/** Rectangles of the cells of each colour, equal neighbours in a row as one; clear cells have none. */
-export function cellPaths(
+/** Rectangles of cells with their colours, equal neighbours in a row as one; clear cells have none. */
+export function cellRuns(
   data: Uint8ClampedArray,
   columns: number,
-  cell: { readonly x: number; readonly y: number; readonly width: number; readonly height: number },
-): Map<string, string> {
-  const paths = new Map<string, string>();
-  const cells = new Uint32Array(data.buffer, data.byteOffset, data.length / 4);
+  {
+    x,
+    y,
+    width,
+    height,
+  }: { readonly x: number; readonly y: number; readonly width: number; readonly height: number },
+): [colour: string, path: string][] {
+  const runs: [string, string][] = [];
+  const cells = new Uint32Array(data.buffer);
   for (let at = 0, end = 0; at < cells.length; at = end) {
-    const last = at - (at % columns) + columns;
+    const column = at % columns;
     end = at + 1;
-    while (end < last && cells[end] === cells[at]) end++;
+    while (end < at - column + columns && cells[end] === cells[at]) end++;
     const [r, g, b, alpha] = data.subarray(4 * at, 4 * at + 4);
-    if (alpha === 0) continue;
-    const colour = paint("fill", `rgb(${r},${g},${b})`);
-    const [x, y] = [cell.x + (at % columns) * cell.width, cell.y + Math.floor(at / columns) * cell.height];
-    const path = boxPath(x, y, (end - at) * cell.width, cell.height);
-    paths.set(colour, (paths.get(colour) ?? "") + path);
+    const row = (at - column) / columns;
+    const path = boxPath(x + column * width, y + row * height, (end - at) * width, height);
+    if (alpha !== 0) runs.push([`rgb(${r},${g},${b})`, path]);
   }
-  return paths;
+  return runs;
 }

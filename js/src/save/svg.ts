@@ -30,6 +30,15 @@ export function fontOf(font: string): string {
   ].join("");
 }
 
+/** Which end of words stands at their place: "end", "middle", or "" for the start. */
+export function anchorOf(anchor: string): string {
+  return anchor && ` text-anchor="${anchor}"`;
+}
+
+export function textAt(text: string, x: number, y: number): string {
+  return `<text x="${short(x)}" y="${short(y)}">${escapeText(text)}</text>`;
+}
+
 /** Path of a rectangle. */
 export function boxPath(x: number, y: number, width: number, height: number): string {
   return `M${short(x)} ${short(y)}h${short(width)}v${short(height)}h${short(-width)}z`;
@@ -45,8 +54,8 @@ interface Mark {
   readonly around: string;
   readonly z: number;
   readonly style: string;
-  /** What comes before the path's end, where more of the same may follow. */
-  body: string;
+  /** An element, or a path to fill, which may grow. */
+  readonly body: string[];
   readonly path: boolean;
 }
 
@@ -55,15 +64,15 @@ const closing = (tags: string) => "</g>".repeat(tags.split("<g").length - 1);
 /** Marks of a picture, or of one canvas in it. */
 export class Sheet {
   readonly #marks: Mark[] = [];
-  #defs = "";
-  #ids = 0;
+  /** Definitions, by their text without an id. */
+  readonly #defs = new Map<string, string>();
   readonly #prefix: string;
   /** Groups around the marks that follow, as their opening tags, and their place above or below others. */
   around = "";
   z = 0;
 
   /** `prefix` keeps the ids of several sheets of one picture apart. */
-  constructor(prefix = "d") {
+  constructor(prefix: string) {
     this.#prefix = prefix;
   }
 
@@ -71,37 +80,34 @@ export class Sheet {
     return this.#marks.length;
   }
 
-  /** Adds an element; marks of the same style that follow each other share a group with its attributes. */
-  add(style: string, body: string): void {
-    const { around, z } = this;
-    this.#marks.push({ around, z, style, body, path: false });
-  }
-
-  /** Adds a filled path; those of the same style that follow each other become one. */
-  fill(style: string, path: string): void {
+  /**
+   * Adds an element, or a path to fill. Marks of the same style that follow each other share a group with its
+   * attributes; such paths become one.
+   */
+  add(style: string, body: string, path = false): void {
     const { around, z } = this;
     const last = this.#marks[this.#marks.length - 1];
-    if (last?.path && last.style === style && last.around === around && last.z === z) last.body += path;
-    else this.#marks.push({ around, z, style, body: path, path: true });
+    if (path && last?.path && last.style === style && last.around === around && last.z === z)
+      last.body.push(body);
+    else this.#marks.push({ around, z, style, body: [body], path });
   }
 
-  /** Adds a definition and returns its address. `make` gets the id. */
-  define(make: (id: string) => string): string {
-    const id = `${this.#prefix}${this.#ids++}`;
-    this.#defs += make(id);
+  /** Adds a definition, if it is not there, and returns its address. `id=""` in its text gets the id. */
+  define(text: string): string {
+    const id = this.#defs.get(text) ?? `${this.#prefix}-${this.#defs.size}`;
+    this.#defs.set(text, id);
     return `url(#${id})`;
   }
 
-  /** Clips the marks that follow to a path, inside the groups that are there. */
+  /** Clips the marks that follow to a path, given as its attributes, inside the groups that are there. */
   clip(path: string): void {
-    const address = this.define((id) => `<clipPath id="${id}"><path${path}/></clipPath>`);
-    this.around += `<g clip-path="${address}">`;
+    this.around += `<g clip-path="${this.define(`<clipPath id=""><path${path}/></clipPath>`)}">`;
   }
 
   text(): string {
-    const parts = [this.#defs === "" ? "" : `<defs>${this.#defs}</defs>`];
+    const parts = [...this.#defs].map(([text, id]) => text.replace('id=""', `id="${id}"`));
     let [around, style] = ["", ""];
-    for (const mark of [...this.#marks].sort((a, b) => a.z - b.z)) {
+    for (const mark of this.#marks.sort((a, b) => a.z - b.z)) {
       const moved = mark.around !== around;
       if (moved || mark.style !== style) {
         if (style !== "") parts.push("</g>");
@@ -109,9 +115,9 @@ export class Sheet {
         if (mark.style !== "") parts.push(`<g${mark.style}>`);
         ({ around, style } = mark);
       }
-      parts.push(mark.path ? `<path d="${mark.body}"/>` : mark.body);
+      const body = mark.body.join("");
+      parts.push(mark.path ? `<path d="${body}"/>` : body);
     }
-    parts.push(style === "" ? "" : "</g>", closing(around));
-    return parts.join("");
+    return parts.join("") + (style === "" ? "" : "</g>") + closing(around);
   }
 }

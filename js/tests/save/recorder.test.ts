@@ -7,7 +7,7 @@ import { drawLines } from "../../src/draw/lines";
 import { divert, prepare } from "../../src/draw/surface";
 import { keyEnd, queryEnd, slotOffset } from "../../src/math/hit";
 import { selectLines } from "../../src/math/lines";
-import { cellPaths, Recorder } from "../../src/save/recorder";
+import { cellRuns, Recorder } from "../../src/save/recorder";
 import { PALETTE } from "../panes/explorer";
 import { selfData } from "../panes/sample";
 import { FakeContext } from "./fake-context";
@@ -83,7 +83,7 @@ describe("the recorder", () => {
     );
     const [query, key] = [...picture.querySelectorAll("text")];
     expect([query?.textContent, key?.textContent]).toEqual(["The", "c&d"]);
-    expect(query?.parentElement?.getAttribute("transform")).toBe("translate(60 60)");
+    expect(query?.parentElement?.getAttribute("transform")).toBe("matrix(1 0 0 1 60 60)");
     expect(query?.parentElement?.getAttribute("text-anchor")).toBe("end");
     // The middle of the row, and half the height of letters below it.
     expect(query?.getAttribute("y")).toBe(String(15.5 + 4));
@@ -137,7 +137,7 @@ describe("the recorder", () => {
   });
 });
 
-describe("cellPaths", () => {
+describe("cellRuns", () => {
   it("makes one rectangle of equal neighbours in a row, none of clear cells", () => {
     const [red, blue, clear] = [
       [255, 0, 0, 255],
@@ -145,10 +145,10 @@ describe("cellPaths", () => {
       [0, 0, 0, 0],
     ] as const;
     const data = Uint8ClampedArray.from([red, red, blue, red, clear, clear].flat());
-    const paths = cellPaths(data, 3, { x: 10, y: 20, width: 5, height: 4 });
-    expect(Object.fromEntries(paths)).toEqual({
-      ' fill="rgb(255,0,0)"': "M10 20h10v4h-10zM10 24h5v4h-5z",
-      ' fill="rgb(0,0,255)"': "M20 20h5v4h-5z",
-    });
+    expect(cellRuns(data, 3, { x: 10, y: 20, width: 5, height: 4 })).toEqual([
+      ["rgb(255,0,0)", "M10 20h10v4h-10z"],
+      ["rgb(0,0,255)", "M20 20h5v4h-5z"],
+      ["rgb(255,0,0)", "M10 24h5v4h-5z"],
+    ]);
   });
 });

@@ -34,12 +34,12 @@ describe("attributes", () => {
 
 describe("a sheet", () => {
   it("puts marks of one style in one group, and paths of one fill in one path", () => {
-    const sheet = new Sheet();
+    const sheet = new Sheet("s");
     sheet.add(' fill="a"', "<x/>");
     sheet.add(' fill="a"', "<y/>");
-    sheet.fill(' fill="b"', "M0");
-    sheet.fill(' fill="b"', "M1");
-    sheet.fill(' fill="c"', "M2");
+    sheet.add(' fill="b"', "M0", true);
+    sheet.add(' fill="b"', "M1", true);
+    sheet.add(' fill="c"', "M2", true);
     expect(sheet.text()).toBe(
       '<g fill="a"><x/><y/></g><g fill="b"><path d="M0M1"/></g><g fill="c"><path d="M2"/></g>',
     );
@@ -52,13 +52,16 @@ describe("a sheet", () => {
     sheet.clip(' d="M1"');
     sheet.add(' fill="a"', "<x/>");
     sheet.around = "";
+    // The same clip is defined once.
+    sheet.clip(' d="M0"');
+    sheet.around = "";
     sheet.z = 1;
     sheet.add("", "<top/>");
     sheet.z = 0;
     sheet.add("", "<low/>");
     expect(sheet.text()).toBe(
-      '<defs><clipPath id="p0"><path d="M0"/></clipPath><clipPath id="p1"><path d="M1"/></clipPath></defs>' +
-        '<g clip-path="url(#p0)"><g clip-path="url(#p1)"><g fill="a"><x/></g></g></g><low/><top/>',
+      '<clipPath id="p-0"><path d="M0"/></clipPath><clipPath id="p-1"><path d="M1"/></clipPath>' +
+        '<g clip-path="url(#p-0)"><g clip-path="url(#p-1)"><g fill="a"><x/></g></g></g><low/><top/>',
     );
   });
 });
