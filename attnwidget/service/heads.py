@@ -60,7 +60,7 @@ class Measurements:
             key = record.id, site
             held = self._tables.get(key)
             if held is None and site in record.tables:
-                held = _recorded(record.tables[site], registry)
+                held = self._tables[key] = _recorded(record.tables[site], registry)
             known = () if held is None else held.metrics.metrics
             missing = tuple(metric for metric in registry if metric not in known)
             if held is None or missing:

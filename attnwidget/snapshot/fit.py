@@ -36,11 +36,12 @@ LEAST_CELL = 0.7
 PIXELS = (32, 16, 8)
 """Sides of thumbnails where patterns are not whole; smaller where they would take too much."""
 
-PREDICTED, PICTURES, TERMS, ROWS = 0.6, 0.2, 0.25, 0.15
+PREDICTED, PICTURES, TERMS, ROWS = 0.6, 0.2, 0.25, 0.25
 """Shares of the room: with predictions kept, the frame; and where rows are cut, what else may be kept."""
 
 _SLACK, _SLACK_EACH = 200, 40  # what the header grows by, and by each site, when arrays are told in it
 _TRIES = 4
+_SURE = 10_000  # what takes no more than this is not worth a guess
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ def fit(frame: Frame, budget: int, held: Heads, query: int | None) -> Snapshot:
             return made
         smallest = len(made.data)
     raise SnapshotError(
-        f"Tokens and thumbnails of this prompt do not fit into {_stored(budget)} as stored.",
-        f'Give the snapshot "{_stored(smallest)}" or more, or "full".',
+        f"Tokens and thumbnails of this prompt do not fit into {budget / 750:.1f} kB as stored.",
+        f'Give the snapshot "{math.ceil(smallest / 750)} kB" or more, or "full".',
     )
 
 
@@ -104,7 +105,7 @@ Attempt = tuple[list[Part], Mapping[Kind, Pictures], bool]
 
 
 def _attempts(frame: Frame, budget: int, held: Heads, query: int | None) -> Iterator[Attempt]:
-    """Yield what may fit, best first; sizes are known beforehand but for some bytes of the header."""
+    """Yield what may fit, best first; sizes are known beforehand but for what the header grows by."""
     sites, no_heads = frame.sites, Patterns(frame.sites, dict.fromkeys(frame.sites, ()))
     no_terms, no_rows = keep_terms(sites, {}), keep_rows(sites, {}, None)
     bare = [no_heads.nothing(), no_terms, no_rows]
@@ -113,14 +114,13 @@ def _attempts(frame: Frame, budget: int, held: Heads, query: int | None) -> Iter
     if base > PREDICTED * budget:
         predictions = False
         base = len(_made(frame, bare, frame.pictures(), False).data)
-    room = budget - base - _SLACK - _SLACK_EACH * len(sites)
-
+    room = budget - base
     every = Patterns(sites, _drawable(sites))
     if every.whole:
         for parts in _whole_rows(every, room, held, query):
             yield parts, frame.pictures(), predictions
     pictures, taken = _small_pictures(frame, room)
-    room -= taken
+    room -= taken + _SLACK + _SLACK_EACH * len(sites)
     some = {key: [head for head in heads if head in held.get(key, ())] for key, heads in every.heads.items()}
     few = Patterns(sites, some)
     if every.rows and every.cells() <= TOP_CELLS:
@@ -142,15 +142,16 @@ def _whole_rows(patterns: Patterns, room: int, held: Heads, query: int | None) -
     forms: list[Part] = []
     if 4 * cells <= EXACT_BYTES and 2 * cells <= room:
         forms.append(patterns.whole_rows("exact"))
-    if forms or patterns.dense_size() <= room * 1.1:
-        forms += [patterns.whole_rows("dense", step) for step in STEPS]
+    forms += [
+        patterns.whole_rows("dense", step) for step in STEPS if patterns.dense_size(step) <= room * 1.05
+    ]
     forms = [part for part in forms if part.nbytes <= room]
     if not forms:
         return
     least = min(part.nbytes for part in forms)
     shares: tuple[Heads, ...] = ({key: range(site.heads) for key, site in sites.items()}, held, {})
     for heads in shares:
-        if heads and terms_size(sites, heads) > (room - least) * 1.1:
+        if heads and terms_size(sites, heads) > 1.2 * (room - least) + _SURE:
             continue
         terms = keep_terms(sites, heads)
         for part in forms:
@@ -229,8 +230,3 @@ def _made(
         facts |= part.facts
     precision = cast(Precision, facts)
     return Snapshot(frame.pack(pieces, layers, pictures, precision, predictions=predictions), precision)
-
-
-def _stored(size: int) -> str:
-    """Return a size as a notebook stores it, in base64."""
-    return f"{math.ceil(size * 4 / 3 / 1000)} kB"

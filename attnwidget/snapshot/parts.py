@@ -55,9 +55,8 @@ class Part:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that its arrays take in a snapshot; those that sites share count once."""
-        pieces = {id(piece): len(piece.deflated) for piece in _pieces(self.layers)}
-        return sum(pieces.values())
+        """Bytes that its arrays take in a snapshot; those that are the same count once."""
+        return sum(map(len, {piece.deflated for piece in _pieces(self.layers)}))
 
 
 def assemble(parts: Sequence[Part], pieces: Pieces) -> dict[Key, StoredLayer]:

@@ -11,7 +11,6 @@ from attnwidget.record import Site, Visibility
 from attnwidget.record.sites import Floats
 from attnwidget.record.words import WordSite
 from attnwidget.snapshot.cells import (
-    STEPS,
     Bools,
     Cut,
     Top,
@@ -89,11 +88,11 @@ class Patterns:
             layers[key] = self._fields(key, form, error, step, kept, sink=sinks)
         return Part(layers, self._facts(form, layers))
 
-    def dense_size(self) -> int:
-        """Return about how many bytes patterns take in the coarsest codes, from some of the sites."""
+    def dense_size(self, step: int) -> int:
+        """Return about how many bytes patterns take in codes, from some of the sites."""
         keys = [key for key in self.sites if self.heads[key]]
         looked_at = keys[:: max(1, len(keys) // 3)]
-        part = self.whole_rows("dense", STEPS[-1], looked_at)
+        part = self.whole_rows("dense", step, looked_at)
         return int(part.nbytes * self.cells() / max(1, self.cells(looked_at)))
 
     def best(self, most: int) -> dict[Key, Top]:

@@ -128,13 +128,12 @@ class SnapshotSite(Site):
         chosen, rows = self.pick_heads(heads), self.pick_queries(queries)
         out = np.zeros((len(chosen), len(rows), self.keys), dtype=np.float32)
         for index, head in enumerate(chosen):
-            if self.cells.form != "exact" and self._can_attend(head):
-                out[index] = self._attend(head, rows)[0]
-                continue
             place = int(np.searchsorted(self.cells.heads, head))
             kept = place < len(self.cells.heads) and self.cells.heads[place] == head
-            if kept:
-                values = self._expanded[place, rows]
+            if self.cells.form != "exact" and self._can_attend(head):
+                out[index], kept = self._attend(head, rows)[0], True
+            elif kept:
+                values = self.expanded[place, rows]
                 out[index] = values if values.dtype == np.float32 else WEIGHTS[values]
             held = self.rows.get(int(head))
             if not kept and (held is None or not bool((rows == self.row_query).all())):
@@ -258,7 +257,7 @@ class SnapshotSite(Site):
         return weights, sink
 
     @cached_property
-    def _expanded(self) -> NDArray[np.float32] | Codes:
+    def expanded(self) -> NDArray[np.float32] | Codes:
         """Kept patterns [heads, queries, keys]; 0 where cells are masked or were left out."""
         cells, shape = self.cells, (self.queries, self.keys)
         out = np.zeros((len(cells.heads), *shape), dtype=cells.values.dtype)
