@@ -20,6 +20,7 @@ import attnwidget as aw
 from attnwidget.errors import SnapshotError
 from attnwidget.record import AttentionRecord
 from attnwidget.service.answers import describe
+from attnwidget.snapshot.tensors import read_tensors
 from tests.snapshot.saved import odd_record
 
 quickly = settings(deadline=timedelta(seconds=10))
@@ -41,6 +42,15 @@ def whole() -> bytes:
     with TemporaryDirectory() as folder:
         odd_record().save(Path(folder) / "x.attn", snapshot=False)
         return (Path(folder) / "x.attn").read_bytes()
+
+
+@cache
+def with_a_snapshot() -> tuple[bytes, int]:
+    """Return a file whose exact part nobody asks for, and where its snapshot lies."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "x.attn"
+        odd_record().save(path, exact=False)
+        return path.read_bytes(), read_tensors(path, "attnwidget.record", 1).places["snapshot"].start
 
 
 @cache
@@ -117,6 +127,7 @@ def changed(draw: st.DrawFn) -> bytes:
 def test_the_file_that_is_changed_opens() -> None:
     assert opened(whole()) is not None
     assert opened(put_together(*parts())) is not None
+    assert opened(with_a_snapshot()[0]) is not None
 
 
 @quickly
@@ -138,6 +149,14 @@ def test_bytes_that_changed(changes: list[tuple[int, int]]) -> None:
     data = bytearray(whole())
     for place, byte in changes:
         data[place] = byte
+    opened(bytes(data))
+
+
+@quickly
+@given(st.integers(0, 2**20), st.integers(1, 255))
+def test_a_snapshot_that_changed(place: int, difference: int) -> None:
+    data, start = bytearray(with_a_snapshot()[0]), with_a_snapshot()[1]
+    data[start + place % (len(data) - start)] ^= difference
     opened(bytes(data))
 
 
