@@ -1,6 +1,6 @@
 """Measures everything, prints the tables, and writes them into the README.
 
-python -m tests.bench [--quick] [--only forward|page|peers|size] [--keep]
+python -m tests.bench [--quick] [--only forward|page|peers|snapshot|sharing|size] [--keep]
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import platform
 import sys
 from importlib.metadata import version
 
-from tests.bench import forward, page, peers, peers_report, tensors
+from tests.bench import forward, page, peers, peers_report, sharing, sharing_report, snapshot_cost, tensors
 from tests.bench.table import markdown, replace_between
 from tests.conftest import ROOT
 
 README = ROOT / "README.md"
+PARTS = ("forward", "page", "peers", "snapshot", "sharing", "size")
 ALL_HEADS = list(range(tensors.HEADS))
 
 
@@ -66,6 +67,16 @@ def tables(only: str | None, *, quick: bool) -> str:
     if only in (None, "peers"):
         lengths = peers.QUICK if quick else peers.LENGTHS
         parts += [peers_report.report(peers.measure(lengths, tell), lengths)]
+    if only in (None, "snapshot"):
+        costs_of = snapshot_cost.measure(snapshot_cost.QUICK if quick else snapshot_cost.LENGTHS, tell)
+        parts += [
+            "Snapshots: bytes as stored in a notebook (base64), CPU seconds to encode, and how far weights "
+            "read from one are from the record's, those that were left out included.",
+            snapshot_cost.report(costs_of),
+        ]
+    if only in (None, "sharing"):
+        shared = sharing.measure(sharing.QUICK if quick else sharing.LENGTHS, tell)
+        parts += [sharing_report.report(shared)]
     if only in (None, "size"):
         parts += ["The front end, which each explorer stores in its notebook:", sizes()]
     return "\n\n".join(parts)
@@ -75,7 +86,7 @@ def main() -> None:
     """Measure, print, and write the README unless asked to keep it."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="short inputs only")
-    parser.add_argument("--only", choices=("forward", "page", "peers", "size"), help="one table")
+    parser.add_argument("--only", choices=PARTS, help="one table")
     parser.add_argument("--keep", action="store_true", help="do not write the README")
     options = parser.parse_args()
     text = tables(options.only, quick=options.quick)
