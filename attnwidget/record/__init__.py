@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attnwidget.record.record import AttentionRecord, ModelInfo, Predictions, Stream, streams_of
-from attnwidget.record.sites import DenseSite, Kind, Pick, Route, ScoreTerms, Site
+from attnwidget.record.sites import DenseSite, Kind, Pick, Route, ScoreTerms, Site, Thumbnails
 from attnwidget.record.tokens import Token, text_tokens
 from attnwidget.record.visibility import Visibility
 
@@ -18,6 +18,7 @@ __all__ = [
     "ScoreTerms",
     "Site",
     "Stream",
+    "Thumbnails",
     "Token",
     "Visibility",
     "streams_of",

@@ -58,6 +58,25 @@ class ScoreTerms:
         return scores.astype(np.float32)
 
 
+@dataclass(frozen=True, eq=False)
+class Thumbnails:
+    """Small pictures of the patterns of a site's heads.
+
+    Parameters
+    ----------
+    codes : uint8 array [heads, rows, columns]
+        Companded; see `attnwidget.wire.patterns`.
+    size : int
+        Queries, and keys, that a pixel stands for; it is the largest weight of this block.
+    queries_read : int
+        Of the queries of a pixel, how many were read.
+    """
+
+    codes: NDArray[np.uint8]
+    size: int
+    queries_read: int
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Site(ABC):
     """One attention module's call, for one prompt, with padding cut out.
@@ -153,6 +172,16 @@ class Site(ABC):
         float32 array [heads, queries, keys]
             Masked cells are 0. Rows sum to 1, or to less where a sink takes the rest.
         """
+
+    @property
+    def known(self) -> NDArray[np.intp]:
+        """Heads whose patterns are known: all of them, but for a snapshot that did not keep them all."""
+        return np.arange(self.heads)
+
+    @property
+    def thumbnails(self) -> Thumbnails | None:
+        """Small pictures of the run's patterns, where a snapshot has these and not the whole patterns."""
+        return None
 
     def visible(self, queries: Pick = ALL) -> NDArray[np.bool_]:
         """Which keys the queries see.

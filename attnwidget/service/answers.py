@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from attnwidget.errors import InputError, NotRecordedError
 from attnwidget.metrics.interest import content_score
 from attnwidget.metrics.thumbnails import block_max, block_size
-from attnwidget.record import AttentionRecord, Site, Token, streams_of
+from attnwidget.record import AttentionRecord, Site, Thumbnails, Token, streams_of
 from attnwidget.wire.arrays import Buffers
 from attnwidget.wire.patterns import COMPAND_ERROR, compand, mark
 from attnwidget.wire.schema import (
@@ -145,8 +145,12 @@ def answer_layer(
     packed = buffers.add(patterns)
     sinks = buffers.add(attention.sink(chosen)) if attention.has_sinks else None
     size = block_size(attention.queries, attention.keys, THUMBNAIL_PIXELS)
-    pictures = None
-    if thumbnails:
+    pictures, kept = None, attention.thumbnails
+    if kept is not None:
+        size = kept.size
+    if thumbnails and kept is not None:
+        pictures = buffers.add(kept.codes)
+    elif thumbnails:
         rows, columns = -(-attention.queries // size), -(-attention.keys // size)
         pixels = np.empty((attention.heads, rows, columns), dtype=np.uint8)
         for head in range(attention.heads):
@@ -198,6 +202,9 @@ def answer_model(record: AttentionRecord, site: SiteKind) -> tuple[ModelMeta, Bu
     layers = record.layers(site)
     sites = [record.site(layer, site) for layer in layers]
     queries, keys = sites[0].queries, sites[0].keys
+    kept = [attention.thumbnails for attention in sites]
+    if all(each is not None for each in kept):
+        return _kept_model(site, sites, cast(list[Thumbnails], kept))
     total = sum(attention.heads for attention in sites)
     chosen, pixels = model_queries(total, queries, keys), model_pixels(total)
     size = block_size(len(chosen), keys, pixels)
@@ -223,6 +230,25 @@ def answer_model(record: AttentionRecord, site: SiteKind) -> tuple[ModelMeta, Bu
         "pooled_keys": wide,
         "queries": queries,
         "sampled": len(chosen),
+    }, buffers
+
+
+def _kept_model(
+    kind: SiteKind, sites: Sequence[Site], kept: Sequence[Thumbnails]
+) -> tuple[ModelMeta, Buffers]:
+    """Answer `model` with the thumbnails of the run that a snapshot kept."""
+    buffers, first = Buffers(), kept[0]
+    rows, queries = first.codes.shape[1], sites[0].queries
+    whole = first.queries_read == first.size
+    return {
+        "site": kind,
+        "layers": [attention.layer for attention in sites],
+        "heads": [attention.heads for attention in sites],
+        "thumbnails": buffers.add(np.concatenate([each.codes for each in kept])),
+        "pooled_queries": first.queries_read,
+        "pooled_keys": first.size,
+        "queries": queries,
+        "sampled": queries if whole else rows * first.queries_read,
     }, buffers
 
 
@@ -289,10 +315,14 @@ def opening(
     best = (-1.0, layers[0], 0)
     for layer in layers:
         attention = record.site(layer, kind)
+        if len(attention.known) == 0:
+            continue
         queries = np.unique(np.linspace(0, attention.queries - 1, SAMPLED_QUERIES).astype(np.intp))
-        scores = content_score(attention.weights(queries=queries), queries, kind != "cross")
-        head = int(scores.argmax())
-        best = max(best, (float(scores[head]), layer, head), key=lambda item: item[0])
+        weights = attention.weights(attention.known, queries)
+        scores = content_score(weights, queries, kind != "cross")
+        place = int(scores.argmax())
+        head = int(attention.known[place])
+        best = max(best, (float(scores[place]), layer, head), key=lambda item: item[0])
     return kind, best[1], [best[2]]
 
 

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 
 from attnwidget.errors import AttnWidgetError, SnapshotError
-from attnwidget.record import AttentionRecord, Kind, ModelInfo, Predictions, Token, Visibility, streams_of
+from attnwidget.record import (
+    AttentionRecord,
+    Kind,
+    ModelInfo,
+    Predictions,
+    Thumbnails,
+    Token,
+    Visibility,
+    streams_of,
+)
 from attnwidget.snapshot.cells import WEIGHTS, Bools, Ints
 from attnwidget.snapshot.container import damaged, unpack
 from attnwidget.snapshot.origin import remember
@@ -24,6 +34,7 @@ from attnwidget.wire.schema import (
     PredictionsMeta,
     SnapshotHeader,
     StoredLayer,
+    StoredModel,
     StoredRows,
     StoredTerms,
     Tokens,
@@ -87,9 +98,11 @@ def _record(header: SnapshotHeader, arrays: Arrays) -> AttentionRecord:
         kind = site["kind"]
         query_stream, key_stream = streams_of(kind)
         stored = header["sites"][kind]["layers"]
+        sizes = len(streams[query_stream]), len(streams[key_stream])
+        pictures = _pictures(header["sites"][kind]["model"], site["layers"], *sizes, arrays)
         for info in site["layers"]:
-            sizes = len(streams[query_stream]), len(streams[key_stream])
-            sites.append(_site(kind, info, stored[str(info["layer"])], *sizes, arrays))
+            found = _site(kind, info, stored[str(info["layer"])], *sizes, arrays)
+            sites.append(replace(found, pictures=pictures.get(info["layer"])))
     precision = opened.get("precision")
     if precision is None:
         raise damaged("it does not say how precise it is")
@@ -168,6 +181,25 @@ def _of(spec: ArraySpec, arrays: Arrays, *dtypes: str) -> Any:
     ):
         raise damaged("an array is not what it must be")
     return read(spec, arrays)
+
+
+def _pictures(
+    stored: StoredModel, infos: list[LayerInfo], queries: int, keys: int, arrays: Arrays
+) -> dict[int, Thumbnails]:
+    """Return the thumbnails of each layer, if there are any."""
+    if stored["thumbnails"] is None:
+        return {}
+    codes, size = _of(stored["thumbnails"], arrays, "u1"), stored["pooled_keys"]
+    heads = [info["heads"] for info in infos]
+    if size < 1 or not 1 <= stored["pooled_queries"] <= size:
+        raise damaged("thumbnails are not what they must be")
+    if codes.shape != (sum(heads), -(-queries // size), -(-keys // size)):
+        raise damaged("thumbnails do not fit")
+    parts = np.split(codes, np.cumsum(heads)[:-1])
+    return {
+        info["layer"]: Thumbnails(part, size, stored["pooled_queries"])
+        for info, part in zip(infos, parts, strict=True)
+    }
 
 
 def _site(

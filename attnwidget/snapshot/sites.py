@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnwidget.errors import NotRecordedError
-from attnwidget.record.sites import ALL, Floats, Pick, ScoreTerms, Site
+from attnwidget.record.sites import ALL, Floats, Pick, ScoreTerms, Site, Thumbnails
 from attnwidget.snapshot.cells import WEIGHTS, Codes, Ints, places
 from attnwidget.wire.schema import StoredForm
 
@@ -92,6 +92,8 @@ class SnapshotSite(Site):
         The query whose exact rows are kept.
     rows : mapping of int to float32 array [keys]
         By head; masked cells are negative.
+    pictures : Thumbnails or None
+        Where patterns are not all whole.
     """
 
     cells: Cells
@@ -99,6 +101,7 @@ class SnapshotSite(Site):
     terms_kept: Terms | None = None
     row_query: int = -1
     rows: dict[int, Floats]
+    pictures: Thumbnails | None = None
 
     @property
     def has_scores(self) -> bool:
@@ -111,6 +114,17 @@ class SnapshotSite(Site):
         terms = () if self.terms_kept is None else (self.terms_kept.q, self.terms_kept.k)
         cells = len(self.cells.heads) * self.queries * self.keys * self.cells.values.itemsize
         return cells + sum(array.nbytes for array in terms)
+
+    @property
+    def known(self) -> Ints:
+        """Heads whose patterns are kept, or can be computed from queries and keys."""
+        attended = [head for head in range(self.heads) if self._can_attend(head)]
+        return np.union1d(self.cells.heads, np.asarray(attended, dtype=np.intp))
+
+    @property
+    def thumbnails(self) -> Thumbnails | None:
+        """Small pictures of the run's patterns, where these are not all whole."""
+        return self.pictures
 
     @property
     def half_precision(self) -> bool:
@@ -208,7 +222,7 @@ class SnapshotSite(Site):
 
     # ------------------------------------------------------------------ helpers
 
-    def _can_attend(self, head: np.integer) -> bool:
+    def _can_attend(self, head: int | np.integer) -> bool:
         terms = self.terms_kept
         return terms is not None and not terms.rounded and bool((terms.heads == head).any())
 

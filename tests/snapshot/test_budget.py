@@ -10,7 +10,12 @@ import torch
 
 from attnwidget.errors import NotRecordedError, SnapshotError
 from attnwidget.record import AttentionRecord, Visibility
+from attnwidget.service import Service
+from attnwidget.service.answers import opening
 from attnwidget.snapshot import Snapshot, decode, encode
+from attnwidget.snapshot.cells import WEIGHTS
+from attnwidget.snapshot.frame import ask
+from attnwidget.wire.patterns import COMPAND_ERROR
 from attnwidget.wire.schema import HeadRef
 from tests.snapshot.records import RECORDS, record, site, tokens
 
@@ -123,6 +128,14 @@ def test_a_long_prompt_keeps_the_patterns_of_the_held_heads_only(monkeypatch: py
     with pytest.raises(NotRecordedError, match="head 1"):
         again.weights(0, 1)
     assert not again.whole
+    service = Service(again)
+    assert opening(again) == ("decoder", 0, [2])
+    assert ask(service, "model", site="decoder")["thumbnails"].shape == (8, 32, 32)
+    reply = ask(service, "layer", site="decoder", layer=0, heads=[2], thumbnails=True)
+    assert (reply["patterns"].shape, reply["pooled"]) == ((1, 600, 600), 19)
+    # Thumbnails are those of the run, of heads too whose patterns are not kept.
+    largest = one.weights(0, 1)[19 * 30 : 19 * 31, 19 * 5 : 19 * 6].max()
+    assert WEIGHTS[reply["thumbnails"]][1, 30, 5] == pytest.approx(largest, abs=COMPAND_ERROR)
 
 
 def test_a_very_long_prompt_never_computes_all_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
