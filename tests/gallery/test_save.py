@@ -223,6 +223,10 @@ def test_the_keyboard_is_enough(gallery: Gallery, tmp_path: Path) -> None:
     page.keyboard.press("s")
     page.get_by_role("tab", name="Matrix").click()
     expect(page.locator(".aw-save-popup")).to_be_hidden()
+    # In a list a letter finds an entry.
+    page.get_by_label("Scale").focus()
+    page.keyboard.press("s")
+    expect(page.locator(".aw-save-popup")).to_be_hidden()
 
 
 def _file(address: str) -> Path:

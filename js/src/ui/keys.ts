@@ -83,6 +83,8 @@ function act(event: KeyboardEvent, app: ExplorerApp, actions: KeyActions): boole
     return true;
   }
   if (isTyping(target) || event.ctrlKey || event.metaKey || event.altKey) return false;
+  // Letters find an entry of a list.
+  if (target instanceof HTMLSelectElement && /^[a-z]$/i.test(key)) return false;
   const tab = TABS[Number(key) - 1];
   if (/^[1-9]$/.test(key) && tab !== undefined) {
     app.view.value = tab.view;

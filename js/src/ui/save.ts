@@ -70,7 +70,12 @@ function whyNot(error: unknown): string {
 }
 
 export function createSave(app: ExplorerApp, actions: SaveActions, abort: AbortSignal): Save {
-  const button = el("button", { type: "button", class: "aw-keys-button", "aria-haspopup": "menu" }, "Save");
+  const button = el(
+    "button",
+    { type: "button", class: "aw-keys-button", "aria-haspopup": "menu", "aria-label": "Save" },
+    el("kbd", {}, "s"),
+    " save",
+  );
   const items = KINDS.map(([kind, text]) =>
     el("button", { type: "button", role: "menuitem", tabindex: -1, "data-kind": kind }, text),
   );
