@@ -10,7 +10,7 @@ import { SnapshotTransport, traitsOf } from "./snapshot";
 import type { Reply, Source, Transport } from "./types";
 
 /** Milliseconds of silence after which a snapshot answers. */
-const PATIENCE_MS = 2500;
+const PATIENCE_MS = 5000;
 
 export interface FallbackOptions {
   /** Whether the host shows this view as one whose kernel is gone. */
@@ -46,6 +46,10 @@ export class FallbackTransport implements Transport {
   #standIn: SnapshotTransport | null = null;
   #opening: Promise<void> | null = null;
   #heard = false;
+  /** Aborted when a silent kernel is stood in for. */
+  #over = new AbortController();
+  /** What a silent kernel was asked and may still answer; asked again, it is not sent again. */
+  readonly #late = new Map<string, Promise<unknown>>();
 
   /** `version` is the front end's own. */
   constructor(model: AnyModel, version: string, options: FallbackOptions = {}) {
@@ -80,6 +84,7 @@ export class FallbackTransport implements Transport {
   ): Promise<Reply<K>> {
     await this.#opening;
     const { record = "" } = options;
+    if (options.signal?.aborted || this.#release.signal.aborted) throw aborted();
     if (this.#standIn !== null) {
       // It was asked of what was on screen before.
       if (record !== "" && record !== this.state.get("record_id")) throw aborted();
@@ -88,7 +93,7 @@ export class FallbackTransport implements Transport {
     if (this.#absence === "gone") throw goneError();
     const watch = setInterval(() => this.#miss(kind), this.#patience);
     try {
-      return await this.#comm.request(kind, args, options);
+      return await this.#ask(kind, args, record, options.signal);
     } catch (error) {
       if (!(error instanceof WireError) || error.info.code !== "closed" || this.#release.signal.aborted)
         throw error;
@@ -105,6 +110,38 @@ export class FallbackTransport implements Transport {
     this.#release.abort();
     this.#standIn?.destroy();
     this.#comm.destroy();
+  }
+
+  #ask<K extends keyof Requests>(
+    kind: K,
+    args: Requests[K]["args"],
+    record: string,
+    signal?: AbortSignal,
+  ): Promise<Reply<K>> {
+    const key = JSON.stringify([kind, record, args]);
+    const late = this.#late.get(key) as Promise<Reply<K>> | undefined;
+    this.#late.delete(key);
+    const [stop, ended] = [new AbortController(), new AbortController()];
+    const reply = late ?? this.#comm.request(kind, args, { record, signal: stop.signal });
+    return new Promise((resolve, reject) => {
+      const once = { once: true, signal: ended.signal };
+      const leave = (how: () => void) => () => {
+        ended.abort();
+        how();
+        reject(aborted());
+      };
+      const wait = leave(() => {
+        this.#late.set(key, reply);
+        reply.catch(() => this.#late.delete(key));
+      });
+      if (kind !== "run") this.#over.signal.addEventListener("abort", wait, once);
+      signal?.addEventListener(
+        "abort",
+        leave(() => stop.abort()),
+        once,
+      );
+      reply.then(resolve, reject).finally(() => ended.abort());
+    });
   }
 
   #on(event: string, listener: () => void): void {
@@ -127,8 +164,10 @@ export class FallbackTransport implements Transport {
     if (this.#release.signal.aborted || this.#absence === "gone" || this.#absence === absence) return;
     this.#absence = absence;
     this.state.connected = absence === "silent";
-    if (this.#standIn !== null) this.#say();
-    else
+    if (this.#standIn !== null) {
+      this.#say();
+      this.#comm.drop(goneError());
+    } else
       this.#opening ??= this.#open().finally(() => {
         this.#opening = null;
       });
@@ -140,6 +179,7 @@ export class FallbackTransport implements Transport {
     this.state.connected = true;
     this.#standIn?.destroy();
     this.#standIn = null;
+    this.#over = new AbortController();
     this.#notice.value = "";
     this.state.cover({});
   }
@@ -172,8 +212,9 @@ export class FallbackTransport implements Transport {
     const shown = this.#began ? renamed(snapshot) : snapshot;
     this.#standIn = new SnapshotTransport(shown, this.state);
     this.#say(older);
+    if (absence === "silent") this.#over.abort();
+    else this.#comm.drop(goneError());
     this.state.cover(traitsOf(shown));
-    this.#comm.drop(goneError());
   }
 
   #say(older = false): void {

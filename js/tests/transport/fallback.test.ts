@@ -216,6 +216,43 @@ describe("a kernel that is silent", () => {
     expect(transport.state.get("can_run")).toBe(true);
   });
 
+  it("may answer late: what it was asked is not asked again", async () => {
+    const { model, transport } = page();
+    const stop = new AbortController();
+    const ask = (signal?: AbortSignal) =>
+      transport.request("row", { ...ROW, heads: [0] }, { record: "r1", ...(signal && { signal }) });
+    const waiting = outcome(ask(stop.signal));
+    const running = outcome(transport.request("run", { prompt: "x" }));
+    await vi.advanceTimersByTimeAsync(150);
+    expect(isAbort(await waiting)).toBe(true);
+    // The view that asked has gone over to another record; the kernel goes on with its answer.
+    stop.abort();
+    const [first] = model.sent;
+    expect(model.sent.map(({ kind }) => kind)).toEqual(["row", "run"]);
+    model.deliver({ protocol: PROTOCOL, id: first?.id, ok: true, meta: { query: 1 } });
+    expect(transport.kind).toBe("live");
+    expect((await ask()).meta).toEqual({ query: 1 });
+    expect(model.sent).toHaveLength(2);
+    // The next one is sent, and can be called off; the run was waited for all the time.
+    const next = new AbortController();
+    const called = outcome(ask(next.signal));
+    await vi.advanceTimersByTimeAsync(0);
+    next.abort();
+    expect(isAbort(await called)).toBe(true);
+    expect(model.sent.map(({ kind }) => kind)).toEqual(["row", "run", "row", "cancel"]);
+    model.deliver({ protocol: PROTOCOL, id: model.sent[1]?.id, ok: true, meta: { record: "r2" } });
+    expect(await running).toMatchObject({ meta: { record: "r2" } });
+  });
+
+  it("is said to be gone once the host says so", async () => {
+    const { model, transport } = page();
+    row(transport).catch(() => undefined);
+    await vi.advanceTimersByTimeAsync(150);
+    model.tell(true);
+    expect(transport.notice.value).toMatch(/is gone/);
+    expect(transport.kind).toBe("snapshot");
+  });
+
   it("does not give way to an older record once it has spoken", async () => {
     saved = { record: "r0" };
     const { model, transport } = page();
