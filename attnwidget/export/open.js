@@ -5,7 +5,9 @@ for (const host of document.querySelectorAll(".attnwidget-page:not([data-open])"
   (async () => {
     try {
       const { state, snapshot, esm } = JSON.parse(data.textContent);
-      const bytes = Uint8Array.from(atob(snapshot), (character) => character.charCodeAt(0));
+      const letters = atob(snapshot);
+      const bytes = new Uint8Array(letters.length);
+      for (let at = 0; at < bytes.length; at++) bytes[at] = letters.charCodeAt(at);
       const address = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
       const module = (await import(address)).default;
       URL.revokeObjectURL(address);

@@ -62,7 +62,7 @@ class Shared:
         """
         title = html.escape(self.title)
         frame = (
-            f'<iframe title="{title}" sandbox="allow-scripts allow-downloads" '
+            f'<iframe title="{title}" sandbox="allow-scripts allow-downloads" allow="clipboard-write" '
             f'style="width: 100%; height: {self.height}px; border: 0" '
             f'srcdoc="{html.escape(self.page)}"></iframe>'
         )

@@ -210,7 +210,7 @@ def test_the_output_is_a_sandboxed_frame_and_the_picture() -> None:
     parsed = Parsed(shared.html)
     ((frame, _),) = parsed.all("iframe")
     assert frame["srcdoc"] == shared.page
-    assert frame["sandbox"] == "allow-scripts allow-downloads"
+    assert (frame["sandbox"], frame["allow"]) == ("allow-scripts allow-downloads", "clipboard-write")
     assert "height: 550px" in (frame["style"] or "")
     assert frame["title"] == shared.title
     shape = [each if isinstance(each, str) else each[0] for each in parsed.shape]
