@@ -23,12 +23,11 @@ from attnwidget.errors import (
 from attnwidget.record import AttentionRecord
 from attnwidget.snapshot.budget import budget_of
 from attnwidget.snapshot.decode import decode
-from attnwidget.snapshot.described import describe, read_description
+from attnwidget.snapshot.described import KeptRecord, describe, parse_description, read_description
 from attnwidget.snapshot.encode import encode
-from attnwidget.snapshot.fields import Fields
 from attnwidget.snapshot.kept import Arrays, describe_sites, needs_torch, read_sites
 from attnwidget.snapshot.origin import origin, remember
-from attnwidget.snapshot.tensors import Tensor, TensorFile, damaged, parse_json, read_tensors, write_tensors
+from attnwidget.snapshot.tensors import Tensor, TensorFile, damaged, read_tensors, write_tensors
 
 FORMAT = "attnwidget.record"
 """What the file's metadata name as its format."""
@@ -64,7 +63,7 @@ def save_record(
     tensors: dict[str, Tensor] = {}
     metadata = {"format": FORMAT, "version": str(VERSION), "attnwidget": version("attnwidget")}
     if exact:
-        said = {**describe(record, tensors), "sites": describe_sites(record, Arrays(tensors))}
+        said = describe(record, describe_sites(record, Arrays(tensors)), tensors)
         metadata[_RECORD] = json.dumps(said, separators=(",", ":"), allow_nan=False)
     if snapshot is not False:
         data = _snapshot(record, snapshot, optional=exact and snapshot == "auto")
@@ -123,7 +122,7 @@ def load(path: str | os.PathLike[str], *, exact: bool | None = None) -> Attentio
         raise NotRecordedError("The file holds no snapshot.", "Load it without exact=False.")
     if exact is False or not has_exact:
         return _read_snapshot(file)
-    said = Fields(parse_json(file.metadata[_RECORD].encode(errors="replace")), "it")
+    said = parse_description(file.metadata[_RECORD])
     try:
         return _read_exact(said, file)
     except ImportError as error:
@@ -163,7 +162,7 @@ def _read_snapshot(file: TensorFile) -> AttentionRecord:
     return decode(file.array(_SNAPSHOT, ["U8"], [None]).tobytes())
 
 
-def _read_exact(said: Fields, file: TensorFile) -> AttentionRecord:
+def _read_exact(said: KeptRecord, file: TensorFile) -> AttentionRecord:
     fields = read_description(said, file)
     sites = read_sites(said, file)
     try:

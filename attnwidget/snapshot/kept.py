@@ -10,19 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnwidget.errors import NotRecordedError
-from attnwidget.record import AttentionRecord, DenseSite, Kind, Route, Site, Visibility
-from attnwidget.snapshot.described import MOST_LAYERS
-from attnwidget.snapshot.fields import Fields, is_text
+from attnwidget.record import AttentionRecord, DenseSite, Site, Visibility
+from attnwidget.snapshot.described import Holds, KeptRecord, KeptSite
 from attnwidget.snapshot.tensors import Tensor, TensorFile, damaged
 
-QK = "queries and keys"
-_DENSE = "weights"
-_ARRAYS = {_DENSE: {"values"}, QK: {"q", "k"}}
+QK: Holds = "queries and keys"
+_DENSE: Holds = "weights"
+_ARRAYS: dict[Holds, set[str]] = {_DENSE: {"values"}, QK: {"q", "k"}}
+
+Masks = dict[tuple[int, int], NDArray[np.bool_]]
+"""Masks that were read, by number and keys."""
 
 
-def needs_torch(said: Fields) -> bool:
+def needs_torch(said: KeptRecord) -> bool:
     """Whether some site is kept as queries and keys, from which torch computes its rows."""
-    return any(site.given.get("holds") == QK for site in said.objects("sites"))
+    return any(site["holds"] == QK for site in said["sites"])
 
 
 @dataclass
@@ -40,7 +42,7 @@ class Arrays:
         return number
 
 
-def describe_sites(record: AttentionRecord, arrays: Arrays) -> list[dict[str, Any]]:
+def describe_sites(record: AttentionRecord, arrays: Arrays) -> list[KeptSite]:
     """Return what JSON says of a record's sites; their arrays go to `arrays`.
 
     Raises
@@ -51,7 +53,7 @@ def describe_sites(record: AttentionRecord, arrays: Arrays) -> list[dict[str, An
     return [_describe(site, arrays) for site in record.sites]
 
 
-def _describe(site: Site, arrays: Arrays) -> dict[str, Any]:
+def _describe(site: Site, arrays: Arrays) -> KeptSite:
     own: dict[str, Tensor] = {}
     if type(site) is DenseSite:
         more: dict[str, Any] = {"holds": _DENSE}
@@ -83,7 +85,7 @@ def _describe(site: Site, arrays: Arrays) -> dict[str, Any]:
         "has_sinks": site.has_sinks,
         "rotary": site.rotary,
         "arrays": sorted(own),
-        **more,
+        **more,  # type: ignore[typeddict-item]
     }
 
 
@@ -105,7 +107,7 @@ def _not_kept(site: Site) -> NotRecordedError:
     )
 
 
-def read_sites(said: Fields, file: TensorFile) -> tuple[Site, ...]:
+def read_sites(said: KeptRecord, file: TensorFile) -> tuple[Site, ...]:
     """Return the sites of a file; their arrays are read when they are asked.
 
     Raises
@@ -115,42 +117,44 @@ def read_sites(said: Fields, file: TensorFile) -> tuple[Site, ...]:
     ImportError
         If queries and keys need torch, and it is not there.
     """
-    masks: dict[tuple[int, int], NDArray[np.bool_]] = {}
-    return tuple(_read(site, file, masks) for site in said.objects("sites"))
+    masks: Masks = {}
+    return tuple(_read(site, file, masks) for site in said["sites"])
 
 
-def _read(said: Fields, file: TensorFile, masks: dict[tuple[int, int], NDArray[np.bool_]]) -> Site:
-    kind, layer = said.name("kind", Kind), said.count("layer", most=MOST_LAYERS)
-    heads, kv_heads, queries, keys = (
-        said.count(name, 1) for name in ("heads", "kv_heads", "queries", "keys")
-    )
-    holds = said.text("holds")
-    names = set(said.each("arrays", is_text))
-    has_sinks = said.flag("has_sinks")
-    if heads % kv_heads or not names >= _ARRAYS.get(holds, names | {""}):
-        raise damaged(f"{kind} layer {layer} contradicts itself")
+def _read(said: KeptSite, file: TensorFile, masks: Masks) -> Site:
+    place, names = f"{said['kind']}.{said['layer']}", set(said["arrays"])
+    heads, kv_heads, queries, keys = said["heads"], said["kv_heads"], said["queries"], said["keys"]
+    window, softcap = said["window"], said["softcap"]
+    if (
+        min(heads, kv_heads, queries, keys, 1 if window is None else window) < 1
+        or (softcap is not None and softcap <= 0)
+        or heads % kv_heads
+        or not names >= _ARRAYS[said["holds"]]
+        or (said["holds"] == QK and not said.keys() >= {"bias", "rounded"})
+    ):
+        raise damaged(f"{place} contradicts itself")
 
     def floats(name: str, *shape: int) -> Any:
-        return file.array(f"{kind}.{layer}.{name}", ["F32"], shape) if name in names else None
+        return file.array(f"{place}.{name}", ["F32"], shape) if name in names else None
 
     facts: dict[str, Any] = {
-        "kind": kind,
-        "layer": layer,
-        "name": said.text("name"),
-        "route": said.name("route", Route),
+        "kind": said["kind"],
+        "layer": said["layer"],
+        "name": said["name"],
+        "route": said["route"],
         "heads": heads,
         "kv_heads": kv_heads,
         "queries": queries,
         "keys": keys,
-        "visibility": _read_visibility(said, file, masks, (heads, queries, keys)),
-        "fidelity": said.optional("fidelity", said.number),
-        "softcap": said.optional("softcap", said.number),
-        "scaling": said.optional("scaling", said.number),
-        "has_sinks": has_sinks,
-        "rotary": said.flag("rotary"),
+        "visibility": Visibility(causal=said["causal"], window=window, mask=_read_mask(said, file, masks)),
+        "fidelity": said["fidelity"],
+        "softcap": softcap,
+        "scaling": said["scaling"],
+        "has_sinks": said["has_sinks"],
+        "rotary": said["rotary"],
         "value_norms": floats("value_norms", heads, keys),
     }
-    if holds == QK:
+    if said["holds"] == QK:
         from attnwidget.snapshot.queries_keys import read_queries_keys
 
         return read_queries_keys(said, file, facts, floats("sink_scores", heads))
@@ -159,30 +163,19 @@ def _read(said: Fields, file: TensorFile, masks: dict[tuple[int, int], NDArray[n
     )
 
 
-def _read_visibility(
-    said: Fields,
-    file: TensorFile,
-    masks: dict[tuple[int, int], NDArray[np.bool_]],
-    shape: tuple[int, int, int],
-) -> Visibility:
-    number = said.optional("mask", said.count)
-    mask = None
-    if number is not None:
-        heads, queries, keys = shape
-        mask = masks.get((number, keys))
-        if mask is None:
-            name = f"mask.{number}"
-            lead = [None] if name in file.places and len(file.places[name].shape) == 3 else []
-            packed = file.array(name, ["U8"], [*lead, queries, -(-keys // 8)])
-            mask = np.unpackbits(packed, axis=-1, count=keys).view(np.bool_)
-            masks[number, keys] = mask
-        if mask.shape not in ((queries, keys), (1, queries, keys), (heads, queries, keys)):
-            raise damaged(f"the mask of {said.place} is of another shape")
-    return Visibility(
-        causal=said.flag("causal"),
-        window=said.optional("window", lambda name: said.count(name, 1)),
-        mask=mask,
-    )
+def _read_mask(said: KeptSite, file: TensorFile, masks: Masks) -> NDArray[np.bool_] | None:
+    number, keys = said["mask"], said["keys"]
+    if number is None:
+        return None
+    if (number, keys) not in masks:
+        name = f"mask.{number}"
+        lead = [None] if name in file.places and len(file.places[name].shape) == 3 else []
+        packed = file.array(name, ["U8"], [*lead, said["queries"], -(-keys // 8)])
+        masks[number, keys] = np.unpackbits(packed, axis=-1, count=keys).view(np.bool_)
+    mask = masks[number, keys]
+    if mask.shape[-2] != said["queries"] or (mask.ndim == 3 and mask.shape[0] not in (1, said["heads"])):
+        raise damaged(f"mask.{number} is of another shape")
+    return mask
 
 
 def _floats(array: NDArray[np.float32]) -> Tensor:

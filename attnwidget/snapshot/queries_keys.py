@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from attnwidget.errors import NotRecordedError
 from attnwidget.record.qk import QKSite
-from attnwidget.snapshot.fields import Fields
+from attnwidget.snapshot.described import KeptSite
 from attnwidget.snapshot.tensors import Tensor, TensorFile, damaged
 
 if TYPE_CHECKING:
@@ -43,14 +43,13 @@ def describe_queries_keys(site: QKSite, own: dict[str, Tensor], arrays: Arrays) 
 
 
 def read_queries_keys(
-    said: Fields, file: TensorFile, facts: dict[str, Any], sinks: NDArray[np.float32] | None
+    said: KeptSite, file: TensorFile, facts: dict[str, Any], sinks: NDArray[np.float32] | None
 ) -> QKSite:
     """Return a site of queries and keys, read when they are asked.
 
     Parameters
     ----------
-    said : Fields
-        What JSON says of it.
+    said : KeptSite
     file : TensorFile
     facts : dict
         The fields that every site has.
@@ -67,23 +66,23 @@ def read_queries_keys(
     q = file.array(f"{stem}.q", floats, [facts["heads"], facts["queries"], None])
     dtype, width = file.places[f"{stem}.q"].dtype, q.shape[2]
     k = file.array(f"{stem}.k", [dtype], [facts["kv_heads"], facts["keys"], width])
-    number = said.optional("bias", said.count)
+    number = said["bias"]
     bias = None
     if number is not None:
         name = f"bias.{number}"
         raw = file.array(name, floats, [None, None, facts["keys"]])
         if raw.shape[0] not in (1, facts["heads"]) or raw.shape[1] not in (1, facts["queries"]):
-            raise damaged(f"the position bias of {said.place} is of another shape")
+            raise damaged(f"{name} is of another shape")
         bias = _tensor(raw, file.places[name].dtype)
-    if width < 1 or (facts["softcap"] is not None and facts["softcap"] <= 0):
-        raise damaged(f"{said.place} contradicts itself")
+    if width < 1:
+        raise damaged(f"{stem}.q is empty")
     return QKSite(
         **facts,
         q=_tensor(q, dtype),
         k=_tensor(k, dtype),
         bias=bias,
         sink_scores=None if sinks is None else _tensor(sinks, "F32"),
-        rounded=said.flag("rounded"),
+        rounded=said["rounded"],
     )
 
 

@@ -48,9 +48,9 @@ def mismatch(value: object, declared: Any, place: str = "") -> str | None:
         )
         return next((at for at in found if at), None)
     elif declared is float:
-        fits = type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+        fits = _is_whole(value) or (type(value) is float and math.isfinite(value))
     elif declared is int:
-        fits = type(value) is int and abs(value) < _MOST
+        fits = _is_whole(value)
     else:
         fits = declared is Any or type(value) is (NoneType if declared is None else declared)
     return None if fits else place
@@ -58,6 +58,10 @@ def mismatch(value: object, declared: Any, place: str = "") -> str | None:
 
 _MOST = 2**53
 """What a browser counts exactly."""
+
+
+def _is_whole(value: object) -> bool:
+    return type(value) is int and abs(value) < _MOST
 
 
 def _fields(value: object, declared: Any, place: str) -> str | None:

@@ -200,6 +200,8 @@ SITES = {
     "the layer of another": {"layer": 1},
     "a soft cap of nothing": {"softcap": 0},
     "a window of nothing": {"window": 0},
+    "a number past all": {"fidelity": 10**400},
+    "a layer past all": {"layer": 2**40},
     "not a number": {"scaling": float("nan")},
     "too much of it": {"scaling": float("inf")},
 }
