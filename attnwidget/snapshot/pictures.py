@@ -17,8 +17,8 @@ from attnwidget.wire.schema import StoredModel
 PIXELS = 64
 """Thumbnails are at most this wide and high: what the front end pools whole patterns to."""
 
-CELLS = 1 << 26
-"""Cells that are computed for thumbnails; beyond, queries are sampled."""
+CELLS = 1 << 24
+"""Cells that are computed for thumbnails, about a second's work; beyond, queries are sampled."""
 
 _TOGETHER = 1 << 22
 
