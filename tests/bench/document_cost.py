@@ -1,8 +1,9 @@
 """Measures one page of one tool, in a process that can be ended: prints a line of JSON after each step.
 
-python -m tests.bench.document_cost bertviz head 64 FOLDER
+python -m tests.bench.document_cost bertviz head 64 FOLDER random gestures
 
-FOLDER holds the scripts of the CDN, and gets the page.
+FOLDER holds the scripts of the CDN, and gets the page. Then come the tensors, and how far to go: with "paint"
+no further than that.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tests.bench import cdn
 from tests.bench.browser_cost import QUIET_MS, WATCH, Cost, MeasuredBrowser, Probe
 from tests.bench.documents import prepare
 from tests.bench.gestures import GESTURES, Gestures
+from tests.bench.tensors import Source
 
 # So that a page of seconds a hover does not take minutes.
 ENOUGH_SECONDS = 12.0
@@ -55,9 +57,9 @@ def gesture_costs(probe: Probe, shown: Gestures, quiet: int) -> Iterator[tuple[s
             yield step, middle(costs)
 
 
-def measure(tool: str, view: str, tokens: int, folder: Path) -> None:
+def measure(tool: str, view: str, tokens: int, folder: Path, source: Source, until: str) -> None:
     """Build the page, open it from disk, and say what each step cost."""
-    build = prepare(tool, view, tokens)
+    build = prepare(tool, view, tokens, source)
     begun, cpu = time.monotonic(), time.process_time()
     document = build()
     say("built", bytes=document.bytes, wall=time.monotonic() - begun, cpu=time.process_time() - cpu)
@@ -81,6 +83,9 @@ def measure(tool: str, view: str, tokens: int, folder: Path) -> None:
         say("drawn", **asdict(drawn), **probe.memory().above(base))
         if browser.process_of(page) != probe.process:
             raise RuntimeError("the page moved to another process")
+        if until == "paint":
+            say("done")
+            return
         probe.rest()
         for step, figures in gesture_costs(probe, shown, QUIET_MS):
             say(step, **figures)
@@ -89,9 +94,9 @@ def measure(tool: str, view: str, tokens: int, folder: Path) -> None:
 
 def main(arguments: list[str]) -> int:
     """Measure one page; the exit code says whether that worked, the last line what went wrong."""
-    tool, view, tokens, folder = arguments
+    tool, view, tokens, folder, source, until = arguments
     try:
-        measure(tool, view, int(tokens), Path(folder))
+        measure(tool, view, int(tokens), Path(folder), cast(Source, source), until)
     except Exception as error:
         say("failed", why=f"{type(error).__name__}: {error}".splitlines()[0])
         return 1

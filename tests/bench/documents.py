@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from tests.bench import tensors
+from tests.bench.tensors import Source
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ def _returned(function: Any, *args: Any, **kwargs: Any) -> Build:
     return lambda: Document(function(*args, html_action="return", **kwargs).data)
 
 
-def _bertviz(view: str, tokens: int) -> Build:
+def _bertviz(view: str, tokens: int, source: Source) -> Build:
     if view == "neuron":
         from bertviz.neuron_view import show
         from bertviz.transformers_neuron_view import GPT2Config, GPT2Model
@@ -51,23 +54,34 @@ def _bertviz(view: str, tokens: int) -> Build:
     from bertviz import head_view, model_view
 
     function = {"head": head_view, "model": model_view}[view]
-    return _returned(function, tensors.layers(tokens), tensors.labels(tokens))
+    return _returned(function, tensors.layers(tokens, source), tensors.labels(tokens, source))
 
 
-def _ours(view: str, tokens: int) -> Build:
+def _ours(view: str, tokens: int, source: Source) -> Build:
     from attnwidget import compat
 
     if view == "neuron":
         model, tokenizer = tensors.model(tokens), tensors.tokenizer(tokens)
         return _returned(compat.neuron_view.show, model, "gpt2", tokenizer, tensors.sentence(tokens))
     function = {"head": compat.head_view, "model": compat.model_view}[view]
-    return _returned(function, tensors.layers(tokens), tensors.labels(tokens))
+    return _returned(function, tensors.layers(tokens, source), tensors.labels(tokens, source))
 
 
-def _circuitsvis(view: str, tokens: int) -> Build:
+def _saved(view: str, tokens: int, source: Source) -> Build:
+    explorer = tensors.explorer(tokens, source)
+    explorer.view = view
+
+    def build() -> Document:
+        with tempfile.TemporaryDirectory() as folder:
+            return Document(explorer.save_html(Path(folder) / "saved.html").read_text(encoding="utf-8"))
+
+    return build
+
+
+def _circuitsvis(view: str, tokens: int, source: Source) -> Build:
     from circuitsvis.attention import attention_heads
 
-    layers, labels = tensors.attention(tokens), tensors.labels(tokens)
+    layers, labels = tensors.attention(tokens, source), tensors.labels(tokens, source)
 
     def build() -> Document:
         shown = [attention_heads(attention=layer, tokens=labels) for layer in layers]
@@ -77,10 +91,10 @@ def _circuitsvis(view: str, tokens: int) -> Build:
     return build
 
 
-def _inspectus(view: str, tokens: int) -> Build:
+def _inspectus(view: str, tokens: int, source: Source) -> Build:
     import inspectus
 
-    layers, labels = tensors.attention(tokens), tensors.labels(tokens)
+    layers, labels = tensors.attention(tokens, source), tensors.labels(tokens, source)
 
     def build() -> Document:
         # It can only display, so what it displays is caught.
@@ -92,10 +106,25 @@ def _inspectus(view: str, tokens: int) -> Build:
     return build
 
 
-BUILDERS = {"bertviz": _bertviz, "attnwidget": _ours, "circuitsvis": _circuitsvis, "inspectus": _inspectus}
+def _treescope(view: str, tokens: int, source: Source) -> Build:
+    import treescope
+
+    weights = tensors.attention(tokens, source)
+    # All cells, as the others draw.
+    return lambda: Document(treescope.render_array(weights, truncate=False)._repr_html_())
 
 
-def prepare(tool: str, view: str, tokens: int) -> Build:
+BUILDERS = {
+    "bertviz": _bertviz,
+    "attnwidget": _ours,
+    "saved": _saved,
+    "circuitsvis": _circuitsvis,
+    "inspectus": _inspectus,
+    "treescope": _treescope,
+}
+
+
+def prepare(tool: str, view: str, tokens: int, source: Source = "random") -> Build:
     """Return what makes the page; the tensors and the model it needs are there already.
 
     Raises
@@ -103,4 +132,4 @@ def prepare(tool: str, view: str, tokens: int) -> Build:
     ImportError
         If the tool is not installed, or no longer imports.
     """
-    return BUILDERS[tool](view, tokens)
+    return BUILDERS[tool](view, tokens, source)

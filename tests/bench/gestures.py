@@ -124,9 +124,14 @@ OURS = {
     ),
 }
 
+# Its picture is drawn on a canvas, in an element of its own.
+TREESCOPE = 'document.querySelector("treescope-container").shadowRoot.querySelector("canvas")?.width > 0'
+
 GESTURES = {
     "bertviz": BERTVIZ,
     "attnwidget": OURS,
+    "saved": OURS,
     "circuitsvis": {"head": Gestures(ready='document.querySelector("[id^=circuits-vis] canvas")')},
     "inspectus": {"head": Gestures(ready='document.querySelector("[id^=id_] svg rect, [id^=id_] rect")')},
+    "treescope": {"head": Gestures(ready=TREESCOPE)},
 }

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.browser_cost import LIMIT_MS, resident
+from tests.bench.tensors import Source
 from tests.conftest import ROOT
 
 MEMORY_LIMIT = 8_000_000_000
@@ -99,7 +100,9 @@ def _reason(why: str) -> str:
     return why.removeprefix("NotDrawnError: ")
 
 
-def measure(tool: str, view: str, tokens: int, folder: Path) -> Measured:
+def measure(
+    tool: str, view: str, tokens: int, folder: Path, *, source: Source = "random", gestures: bool = True
+) -> Measured:
     """Measure one page of one tool, within limits of time and memory.
 
     Parameters
@@ -110,9 +113,14 @@ def measure(tool: str, view: str, tokens: int, folder: Path) -> Measured:
         The length.
     folder : Path
         Where `cdn.install` put the scripts; the page is written there.
+    source : {"random", "embedded"}
+        Whose attention.
+    gestures : bool
+        Whether to go on once the page is drawn.
     """
     found = Measured(tool, view, tokens)
     command = [sys.executable, "-m", "tests.bench.document_cost", tool, view, str(tokens), str(folder)]
+    command += [source, "gestures" if gestures else "paint"]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:

@@ -1,13 +1,18 @@
-"""What every tool is given to draw: random causal attention, and a random GPT-2 for queries and keys."""
+"""What every tool is given: random causal attention, that of the embedded model, and a random GPT-2."""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from random import Random
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tests.conftest import ROOT
+
+Source: TypeAlias = Literal["random", "embedded"]
+"""Random attention, or what the embedded model makes of the text it was tested on."""
 
 LAYERS = 12
 HEADS = 12
@@ -22,8 +27,12 @@ from tests.bench import tensors
 """What a kernel runs to have the same tensors."""
 
 
-def attention(tokens: int) -> NDArray[np.float32]:
+def attention(tokens: int, source: Source = "random") -> NDArray[np.float32]:
     """Return weights [layers, heads, queries, keys] whose rows sum to 1 over the keys up to their query."""
+    if source == "embedded":
+        run = record(tokens)
+        heads = range(run.site(layer=0).heads)
+        return np.stack([np.stack([run.weights(layer, head) for head in heads]) for layer in run.layers()])
     scores = np.random.default_rng(0).normal(size=(LAYERS, HEADS, tokens, tokens)).astype(np.float32) * 2
     scores[..., np.triu_indices(tokens, 1)[0], np.triu_indices(tokens, 1)[1]] = -np.inf
     weights = np.exp(scores - scores.max(-1, keepdims=True))
@@ -31,9 +40,30 @@ def attention(tokens: int) -> NDArray[np.float32]:
     return found
 
 
-def labels(tokens: int) -> list[str]:
+def labels(tokens: int, source: Source = "random") -> list[str]:
     """Return the tokens."""
+    if source == "embedded":
+        return [token.label for token in record(tokens).tokens]
     return [f"t{number}" for number in range(tokens)]
+
+
+@cache
+def record(tokens: int) -> Any:
+    """Return the record of the embedded model for text of so many tokens that it was not trained on."""
+    import attnwidget as aw
+    from attnwidget.demo_model import corpus
+
+    ids = corpus.batch(Random(0), 1, tokens, held_out=True).ids[0]
+    return aw.ModelRunner().run([int(number) for number in ids])
+
+
+def explorer(tokens: int, source: Source) -> Any:
+    """Return our explorer of it; of the embedded model with queries, keys and predictions."""
+    import attnwidget as aw
+
+    if source == "embedded":
+        return aw.explore(record=record(tokens))
+    return aw.explore(attentions=attention(tokens), tokens=labels(tokens))
 
 
 def sentence(tokens: int) -> str:
@@ -41,11 +71,11 @@ def sentence(tokens: int) -> str:
     return " ".join(labels(tokens))
 
 
-def layers(tokens: int) -> list[Any]:
+def layers(tokens: int, source: Source = "random") -> list[Any]:
     """Return the weights as transformers does: one tensor [1, heads, queries, keys] per layer."""
     import torch
 
-    return [torch.from_numpy(layer[None]) for layer in attention(tokens)]
+    return [torch.from_numpy(layer[None]) for layer in attention(tokens, source)]
 
 
 def tokenizer(tokens: int) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import page_runs, peers
+from tests.bench import page_runs, peers, sharing, sharing_report
 from tests.bench.page_runs import Measured
 from tests.bench.peers import LIVE, Comparison
 from tests.bench.peers_report import cell, in_bytes, in_time, report
@@ -28,6 +28,31 @@ def test_our_page_is_measured_step_by_step(bundle: Path, tmp_path: Path) -> None
         assert 0 < figures["first"] <= figures["wall"]
     assert found.steps["drawn"]["cpu"] > 0
     assert found.steps["drawn"]["peak"] > 0
+
+
+@pytest.mark.e2e
+def test_a_saved_page_is_measured_until_it_is_drawn(bundle: Path, tmp_path: Path) -> None:
+    found = page_runs.measure("saved", "head", 8, tmp_path, source="embedded", gestures=False)
+    assert found.failure is None
+    assert list(found.steps) == ["built", "opened", "drawn"]
+    assert found.steps["built"]["bytes"] == (tmp_path / "view.html").stat().st_size
+    assert 0 < found.steps["drawn"]["first"] <= found.steps["drawn"]["wall"]
+
+
+def test_what_is_shared_stands_beside_what_others_share() -> None:
+    key: sharing.Key = ("random", 64)
+    found = sharing.Sharing({key: 300_000}, {key: 400_000}, absent={"treescope": "not installed"})
+    found.pages["saved", "random", 64] = measured("saved", 100, 0.2)
+    found.pages["bertviz", "random", 64] = measured("bertviz", 1000, 2.0)
+    found.pages["circuitsvis", "random", 64] = measured("circuitsvis", 500, None, "not drawn in 60 s")
+    text = sharing_report.report(found)
+    assert "treescope was not measured: not installed." in text
+    assert "| random, 64 | 300 kB | 400 kB | 100 kB | 1 MB; ours 0.1 | 500 kB; ours 0.2 | – |" in text
+    assert "| random, 64 | 100…200 ms | 1…2 s; ours 0.1 | not drawn in 60 s | – |" in text
+
+
+def test_the_embedded_model_is_measured_where_it_can_read() -> None:
+    assert sharing.cases([256, 512]) == [("random", 256), ("random", 512), ("embedded", 256)]
 
 
 def test_what_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
