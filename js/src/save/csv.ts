@@ -1,6 +1,7 @@
 // What is on screen as a table: comma-separated, quoted as RFC 4180 says, exact to the last digit of float32.
+import { areOf } from "../core/measures";
 import { measureOf, nameOf } from "../core/shown";
-import type { Explorer, HeadMetrics, LayerData, Pattern, ScoreTerms } from "../core/types";
+import type { Compared, Explorer, HeadMetrics, LayerData, Pattern, ScoreTerms } from "../core/types";
 import { isMasked, sinkOf } from "../math/weights";
 import type { Tokens } from "../wire/schema.gen";
 
@@ -97,31 +98,40 @@ export function* metricRows(metrics: HeadMetrics, offered: readonly number[] | n
   }
 }
 
-/** What the view shows; null while it is not there. */
+/** What the view shows; null while it is not there, and where there is nothing. */
 export function tableOf(explorer: Explorer): string | null {
   const view = explorer.view.peek();
   const data = explorer.data.peek();
-  const cell = ["layer", "head", "query", "query_token", "key", "key_token"];
   if (data === null) return null;
+  const { record, site } = data;
+  const cell = ["layer", "head", "query", "query_token", "key", "key_token"];
+  const write = (header: readonly string[], rows: Iterable<readonly Cell[]>) => {
+    const text = writeCsv(header, rows);
+    return text === writeCsv(header, []) ? null : text;
+  };
   if (view === "model" || view === "metrics") {
     const metrics = explorer.metrics.peek();
-    if (metrics === null) return null;
-    const names = metrics.metrics.map(({ name }) => name);
-    const header = ["layer", "head", ...names, "queries_read", "queries"];
-    return writeCsv(header, metricRows(metrics, explorer.filters.peek().heads));
+    if (!areOf(metrics, { record: record.record, site: site.kind })) return null;
+    const header = ["layer", "head", ...metrics.metrics.map(({ name }) => name), "queries_read", "queries"];
+    return write(header, metricRows(metrics, explorer.filters.peek().heads));
   }
   if (view === "neuron") {
     const terms = explorer.terms.peek();
     const header = [...cell, "dimension", "q", "k", "product", "score", "weight", "error"];
-    return terms && writeCsv(header, termsOf(data, terms));
+    return terms?.record === record.record ? write(header, termsOf(data, terms)) : null;
   }
-  const compared = view === "head" && explorer.comparing.peek() ? explorer.compared.peek() : [];
-  const all = compared.length > 1 ? compared.map((panel) => panel.data) : [data];
+  const compared = sideBySide(explorer);
+  const all = compared.length > 0 ? compared.map((panel) => panel.data) : [data];
   const least = view === "head" ? explorer.threshold.peek() : 0;
-  const measure = measureOf(data.record).replaceAll(" ", "_");
   const rows = function* () {
     for (const one of all)
       for (const pattern of one?.patterns ?? []) yield* weightsOf(one as LayerData, pattern, least);
   };
-  return writeCsv([...cell, measure, "error"], rows());
+  return write([...cell, measureOf(record).replaceAll(" ", "_"), "error"], rows());
+}
+
+/** The heads that stand side by side on screen; none where one view has the pane. */
+export function sideBySide(explorer: Explorer): readonly Compared[] {
+  const all = explorer.compared.peek();
+  return explorer.view.peek() === "head" && explorer.comparing.peek() && all.length > 1 ? all : [];
 }

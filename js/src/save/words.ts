@@ -1,29 +1,40 @@
 // What a saved file is called, and what stands under a saved picture.
 import { nameOf, unitOf } from "../core/shown";
-import type { Explorer } from "../core/types";
+import type { Explorer, LayerData } from "../core/types";
 import { formatList } from "../math/format";
 import { isolate } from "../math/labels";
+import { sideBySide } from "./csv";
 
 /** Longer prompts are cut: a caption is no text. */
 const PROMPT = 200;
 
-function headsOf(explorer: Explorer): readonly number[] {
-  const terms = explorer.view.peek() === "neuron" ? explorer.terms.peek() : null;
-  return terms === null ? explorer.heads.peek() : [terms.head];
+interface Place {
+  readonly layer: number;
+  readonly heads: readonly number[];
 }
 
-const ofLayer = (explorer: Explorer) => !["model", "metrics"].includes(explorer.view.peek());
+/** Layer and heads on screen; null where it is all of them. */
+function placeOf(explorer: Explorer, { info, shown, patterns }: LayerData): Place | null {
+  const view = explorer.view.peek();
+  const terms = explorer.terms.peek();
+  if (view === "model" || view === "metrics") return null;
+  if (view === "neuron" && terms !== null) return { layer: terms.layer, heads: [terms.head] };
+  return { layer: info.layer, heads: shown?.heads ?? patterns.map(({ head }) => head) };
+}
+
+const headWord = (heads: readonly number[]) => (heads.length > 1 ? "heads" : "head");
 
 /** "attnwidget-layer2-head0-matrix-view", without an ending. */
 export function fileName(explorer: Explorer): string {
-  const heads = headsOf(explorer);
   const data = explorer.data.peek();
   const parts = ["attnwidget"];
-  if ((data?.record.sites.length ?? 0) > 1) parts.push(explorer.site.peek());
-  if (ofLayer(explorer)) {
-    parts.push(`layer${explorer.layer.peek()}`);
-    if (heads.length > 0 && heads.length < 5)
-      parts.push(`head${heads.length > 1 ? "s" : ""}${heads.join("-")}`);
+  const place = data && placeOf(explorer, data);
+  if (data !== null && data.record.sites.length > 1) parts.push(data.site.kind);
+  if (sideBySide(explorer).length > 0) parts.push("side-by-side");
+  else if (place !== null) {
+    const { layer, heads } = place;
+    parts.push(`layer${layer}`);
+    if (heads.length > 0 && heads.length < 5) parts.push(headWord(heads) + heads.join("-"));
   }
   return `${parts.join("-")}-${explorer.view.peek()}-view`;
 }
@@ -35,14 +46,20 @@ export function captionOf(explorer: Explorer, prompt: string, notes: readonly st
   const { record, site, queryTokens, keyTokens } = data;
   const what = [record.model.name];
   if (record.sites.length > 1) what.push(site.kind);
-  if (ofLayer(explorer)) {
-    const heads = headsOf(explorer);
-    const [pattern] = data.patterns;
-    const combined = pattern !== undefined && pattern.head < 0 && explorer.view.peek() !== "neuron";
-    const names = `head${heads.length > 1 ? "s" : ""} ${formatList(heads)}`;
-    what.push(`layer ${data.info.layer}`, combined ? nameOf(data, pattern.head) : names);
-  } else what.push(`${explorer.view.peek()} view`);
-  const { query, key } = explorer.focus.peek();
+  const place = placeOf(explorer, data);
+  const [pattern] = data.patterns;
+  if (sideBySide(explorer).length > 0) what.push("heads side by side");
+  else if (place === null) what.push(`${explorer.view.peek()} view`);
+  else {
+    const { layer, heads } = place;
+    const combined = pattern !== undefined && pattern.head < 0 && heads.length > 1;
+    const names = combined ? nameOf(data, pattern.head) : `${headWord(heads)} ${formatList(heads)}`;
+    what.push(`layer ${layer}`, names);
+  }
+  const { query: focused, key } = explorer.focus.peek();
+  // The neuron view is always about one query.
+  const terms = explorer.view.peek() === "neuron" ? explorer.terms.peek() : null;
+  const query = terms?.query ?? focused;
   const held = [
     query === null ? "" : `query “${isolate(queryTokens.label[query] ?? "")}”`,
     key === null ? "" : `key “${isolate(keyTokens.label[key] ?? "")}”`,

@@ -42,7 +42,7 @@ const ofText = (text: string, type: string): Made => ({ blob: new Blob([text], {
 async function make(kind: Kind, app: ExplorerApp, { root, pane, redraw }: SaveActions): Promise<Made> {
   if (kind === "csv") {
     const table = tableOf(app);
-    if (table === null) throw new Error("Its numbers are not here yet. Try again in a moment.");
+    if (table === null) throw new Error("There are no numbers to save here, or not yet.");
     return ofText(table, "text/csv");
   }
   const notes = [".aw-filter-note:not([hidden]) .aw-filter-text", ".aw-claim"];

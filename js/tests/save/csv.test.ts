@@ -102,6 +102,8 @@ describe("weights", () => {
         ?.slice(1)
         .map((row) => row[6]),
     ).toEqual(["NaN", "0"]);
+    const none = { ...odd, patterns: [patternOf(0, [[MASKED, MASKED, MASKED]])] };
+    expect(table(none, "matrix")).toBeNull();
     const holes = { ...odd, patterns: odd.patterns.map((pattern) => ({ ...pattern, floor: () => 0.01 })) };
     expect(
       table(holes, "matrix")
@@ -131,7 +133,9 @@ describe("other views", () => {
       const explorer = testExplorer(selfData());
       explorer.view.value = view;
       expect(tableOf(explorer)).toBeNull();
-      explorer.metrics.value = sampleMetrics({ sampled: 2 });
+      explorer.metrics.value = sampleMetrics({ record: "another" });
+      expect(tableOf(explorer)).toBeNull();
+      explorer.metrics.value = sampleMetrics({ record: selfData().record.record, sampled: 2 });
       const rows = parse(tableOf(explorer) as string);
       expect(rows[0]).toEqual(["layer", "head", "share", "far", "mine", "queries_read", "queries"]);
       expect(rows).toHaveLength(12);
@@ -148,7 +152,16 @@ describe("other views", () => {
     expect(tableOf(explorer)).toBeNull();
     const q = Float32Array.of(1, -2);
     const k = Float32Array.of(0.5, 0.25, 3, 4, 0, 0);
-    const terms = { layer: 2, head: 3, query: 0, q, k, sink: 0.125, sink_score: -1 };
+    const terms = {
+      record: selfData().record.record,
+      layer: 2,
+      head: 3,
+      query: 0,
+      q,
+      k,
+      sink: 0.125,
+      sink_score: -1,
+    };
     const known = {
       ...terms,
       scores: Float32Array.of(0, -5, Number.NaN),

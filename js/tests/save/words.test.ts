@@ -10,13 +10,26 @@ describe("file names", () => {
   it("say which view of what it is", () => {
     const explorer = testExplorer(selfData());
     expect(fileName(explorer)).toBe("attnwidget-layer2-heads0-3-head-view");
-    explorer.heads.value = [3];
+    const [, last] = selfData().patterns;
+    explorer.data.value = { ...selfData(), patterns: last ? [last] : [] };
     explorer.view.value = "matrix";
     expect(fileName(explorer)).toBe("attnwidget-layer2-head3-matrix-view");
-    explorer.heads.value = [0, 1, 2, 3, 4];
+    explorer.data.value = { ...selfData(), patterns: Array(5).fill(last) };
     expect(fileName(explorer)).toBe("attnwidget-layer2-matrix-view");
     explorer.view.value = "metrics";
     expect(fileName(explorer)).toBe("attnwidget-metrics-view");
+    explorer.view.value = "neuron";
+    explorer.terms.value = { layer: 1, head: 2 } as ScoreTerms;
+    expect(fileName(explorer)).toBe("attnwidget-layer1-head2-neuron-view");
+    explorer.view.value = "head";
+    explorer.comparing.value = true;
+    const panel = { layer: 0, heads: [1], data: null, pinned: true };
+    explorer.compared.value = [
+      { ...panel, key: "a" },
+      { ...panel, key: "b" },
+    ];
+    expect(fileName(explorer)).toBe("attnwidget-side-by-side-head-view");
+    expect(captionOf(explorer, "", [])[0]).toMatch(/ · heads side by side$/);
   });
 });
 
@@ -48,8 +61,9 @@ describe("captions", () => {
     explorer.data.value = present(selfData(), explorer.filters.value, "max");
     expect(captionOf(explorer, "", [])[0]).toContain("layer 2 · max of heads 0 and 3");
     explorer.view.value = "neuron";
-    explorer.terms.value = { head: 3 } as ScoreTerms;
-    expect(captionOf(explorer, "", [])[0]).toMatch(/layer 2 · head 3$/);
+    explorer.terms.value = { layer: 2, head: 3, query: 2 } as ScoreTerms;
+    expect(captionOf(explorer, "", [])[0]).toMatch(/layer 2 · head 3 · query “sat”$/);
+    explorer.terms.value = null;
     explorer.data.value = crossData();
     expect(captionOf(explorer, "", [])[1]).toContain("(2 queries, 3 keys)");
   });
