@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
 import inspect
+import json
+import re
 from html import escape
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from IPython.display import HTML
@@ -16,6 +20,7 @@ import attnwidget.compat.transformers_neuron_view as classes
 from attnwidget import compat
 from attnwidget.compat import head_view, model_view, neuron_view
 from attnwidget.compat.neuron_view import show
+from attnwidget.snapshot import decode
 from tests.compat.test_same_picture import weights
 from tests.house.test_imports import loaded_after
 
@@ -69,10 +74,15 @@ def test_view_displays_one_explorer_and_returns_nothing(shown: list[Any]) -> Non
 
 @pytest.mark.parametrize("view", [head_view, model_view])
 def test_return_gives_a_page_and_displays_nothing(view: Any, shown: list[Any], bundle: Any) -> None:
-    html = view(weights(2, 3), ["a", "b", "c"], html_action="return")
+    tensors = weights(2, 3)
+    html = view(tensors, ["a", "b", "c"], html_action="return")
     assert isinstance(html, HTML)
     assert html.data.startswith("<!doctype html>")
     assert escape(html.data) in html._repr_html_()
+    (data,) = re.findall(r'<script type="application/json">(.*)</script>', html.data)
+    record = decode(base64.b64decode(json.loads(data)["snapshot"]))
+    for layer, tensor in enumerate(tensors):
+        assert np.array_equal(record.site(layer).weights(), tensor[0].numpy())
     assert shown == []
 
 

@@ -21,7 +21,7 @@ from attnwidget.export import Shared
 from attnwidget.export.files import write_whole
 from attnwidget.export.page import held_heads, page
 from attnwidget.service import Service
-from attnwidget.snapshot import unpack
+from attnwidget.snapshot import decode, unpack
 from attnwidget.wire.schema import State
 
 pytestmark = pytest.mark.usefixtures("bundle")
@@ -105,6 +105,18 @@ def test_it_holds_the_picture_then_the_state_and_the_record() -> None:
     assert header["open"]["streams"]["decoder"]["text"] == [token.text for token in ex.record.tokens]
     assert Parsed(text).tags[0] == ("html", {"lang": "en", "style": "color-scheme: dark"})
     assert Parsed(text).all("title")[0][1] == "Attention: abc"
+
+
+@pytest.mark.parametrize("source", ["model", "tensors"])
+def test_the_record_within_is_the_record_bit_for_bit(source: str) -> None:
+    ex = aw.explore("The cat sat.") if source == "model" else given(["a", "b", "c", "d"])
+    data = data_of(ex.share(snapshot="full").page)
+    record = decode(base64.b64decode(data["snapshot"]))
+    assert record.precision is not None
+    assert record.precision["form"] == "exact"
+    for layer in ex.record.layers():
+        for head in range(4):
+            np.testing.assert_array_equal(record.weights(layer, head), ex.record.weights(layer, head))
 
 
 def test_its_policy_allows_its_own_scripts_alone() -> None:

@@ -38,7 +38,7 @@ function uniqueName(): string {
 }
 
 export class CommTransport implements Transport {
-  readonly kind: "live" | "fixture";
+  readonly kind = "live";
   readonly state: ModelState;
   /** Called when the kernel says anything at all. */
   onHeard = () => {};
@@ -52,7 +52,6 @@ export class CommTransport implements Transport {
 
   /** `version` is the front end's own, named when the kernel speaks another protocol. */
   constructor(model: AnyModel, version: string) {
-    this.kind = model.source ?? "live";
     this.#model = model;
     this.#version = version;
     this.state = new ModelState(model);

@@ -11,8 +11,6 @@ export interface AnyModel {
   on(event: string, listener: (...args: never[]) => void): void;
   off(event: string, listener: (...args: never[]) => void): void;
   send(content: unknown): void;
-  /** Set where recorded replies stand in for a kernel (a page of its own). */
-  readonly source?: "fixture";
 }
 
 export class ModelState implements StateStore {

@@ -31,13 +31,6 @@ describe("CommTransport", () => {
     expect((await second).meta.record).toBe("b");
   });
 
-  it("says whether a kernel answers, or a recording", () => {
-    const { model, transport } = setUp();
-    expect(transport.kind).toBe("live");
-    const recording = Object.assign(model, { source: "fixture" as const });
-    expect(new CommTransport(recording, "1.0").kind).toBe("fixture");
-  });
-
   it("ignores what answers another view", async () => {
     const { model, transport } = setUp();
     const other = new CommTransport(model, "1.0");
