@@ -57,10 +57,16 @@ def folder() -> Path:
     return Path(mpl.get_data_path()) / "fonts" / "ttf"
 
 
+@cache
+def shapes() -> bool:
+    """Whether letters join, stack and go from right to left, and stand where they would in print."""
+    return bool(features.check("raqm"))
+
+
 @lru_cache(maxsize=64)
-def load(path: str, pixels: float, shaped: bool = False) -> ImageFont.FreeTypeFont:
-    """Return a font of a size; `shaped` for scripts whose letters join or go from right to left."""
-    engine = ImageFont.Layout.RAQM if shaped and features.check("raqm") else ImageFont.Layout.BASIC
+def load(path: str, pixels: float) -> ImageFont.FreeTypeFont:
+    """Return a font of a size."""
+    engine = ImageFont.Layout.RAQM if shapes() else ImageFont.Layout.BASIC
     return ImageFont.truetype(path, pixels, layout_engine=engine)
 
 
@@ -93,14 +99,6 @@ def missing(text: str) -> tuple[str, ...]:
     )
 
 
-def is_shaped(text: str) -> bool:
-    """Whether letters join, stack or go from right to left."""
-    return any(
-        unicodedata.bidirectional(character) in ("R", "AL", "NSM") or unicodedata.combining(character)
-        for character in text
-    )
-
-
 @lru_cache(maxsize=8192)
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """Return the width of a text: points, for a size in points."""
@@ -109,7 +107,7 @@ def text_width(text: str, size: float, bold: bool = False) -> float:
 
 def part_width(path: str, part: str, size: float) -> float:
     """Return the width of a stretch of one font, in points."""
-    return load(path, EM, is_shaped(part)).getlength(part) * size / EM
+    return load(path, EM).getlength(part) * size / EM
 
 
 def fit(text: str, size: float, room: float, bold: bool = False) -> str:

@@ -50,6 +50,8 @@ class Look:
         Of the picture, in points.
     caption : bool
         Whether heading and notes are drawn.
+    small : bool
+        Whether its file should be small: fewer lines, and thumbnails of fewer dots.
     """
 
     view: View
@@ -72,6 +74,7 @@ class Look:
     measured: HeadTable | None = None
     width: float = WIDTH
     caption: bool = True
+    small: bool = False
 
     @property
     def paper(self) -> Paper:
@@ -132,11 +135,12 @@ def finish(scene: Scene, record: AttentionRecord, look: Look, y: float, notes: I
         lost = fonts.missing("".join(mark.text for mark in scene.marks if isinstance(mark, Label)))
         if lost:
             codes = ", ".join(f"U+{ord(one):04X}" for one in lost[:6]) + (" …" if len(lost) > 6 else "")
-            said.append(f"{fonts.UNKNOWN} no installed font has {codes}")
+            scene.unwritten = f"{fonts.UNKNOWN} no installed font has {codes}"
         y += 5
-        for line in _lines(said, look.room):
-            scene.add(Label(MARGIN, y + NOTE / 2, line, NOTE, look.paper.soft))
-            y += 9.5
+        for line in (*_lines(said, look.room), scene.unwritten):
+            if line:
+                scene.add(Label(MARGIN, y + NOTE / 2, line, NOTE, look.paper.soft))
+                y += 9.5
         y += MARGIN - 5
     scene.height = y + look.margin / 2
     return scene
@@ -150,7 +154,13 @@ def _lines(parts: Sequence[str], room: float) -> list[str]:
         if lines and fonts.text_width(longer, NOTE) <= room:
             lines[-1] = longer
         else:
-            lines.append(fonts.fit(part, NOTE, room))
+            lines.append("")
+            for word in part.split(" "):
+                longer = f"{lines[-1]} {word}" if lines[-1] else word
+                if lines[-1] and fonts.text_width(longer, NOTE) > room:
+                    lines.append(fonts.fit(word, NOTE, room))
+                else:
+                    lines[-1] = fonts.fit(longer, NOTE, room)
     return lines
 
 
@@ -172,14 +182,23 @@ def draw_keys(
     return y + 12 if names else y
 
 
-def label_of(token: Token, size: float, room: float) -> str:
+def draw_pin(scene: Scene, look: Look, x: float, y: float, edge: float) -> None:
+    """Mark the cell of a pinned head, whose corner is given, at that corner."""
+    side = max(2.5, min(6.0, edge / 5))
+    scene.add(Box(x, y, side, side, fill=look.paper.accent, edge=look.paper.background, line=side / 6))
+
+
+def label_of(token: Token, size: float, room: float, bold: bool = False) -> str:
     """Return a token's label, cut where it is wider than `room` points."""
-    return fonts.fit(token.label, size, room)
+    return fonts.fit(token.label, size, room, bold)
 
 
-def widest(tokens: Iterable[Token], size: float, most: float) -> float:
-    """Return the room that labels take, `most` points at most."""
-    return min(most, max((fonts.text_width(token.label, size) for token in tokens), default=0.0) + 0.1)
+def widest(
+    tokens: Sequence[Token], places: Iterable[int], held: int | None, size: float, most: float
+) -> float:
+    """Return the room that the labels of some tokens take, `most` points at most; what is held is bold."""
+    widths = (fonts.text_width(tokens[at].label, size, bold=at == held) for at in places)
+    return min(most, max(widths, default=0.0) + 0.1)
 
 
 def named(tokens: Sequence[Token], position: int) -> str:

@@ -33,18 +33,24 @@ MAX_ROWS = 40
 MAX_PANELS = 6
 """Pinned heads drawn side by side."""
 
+PANEL = 215.0
+"""Width of a panel at least, where there are several, in points."""
+
 PITCH = 12.0
 """From one token to the next, in points."""
 
 SPAN = 260.0
 """Length of the lines at most, in points."""
 
-NUMBER = 25.0
+NUMBER = 31.0
 """Room for a number beside a token, in points."""
 
 NUMBERS = 3
 """Tokens that get a number, and the least weight that is worth one."""
 LEAST_NUMBER = 0.01
+
+MAX_LINES, FEW_LINES = 2400, 160
+"""Lines drawn at most in a panel, the strongest; fewer in small files."""
 
 FADED = 0.14
 """What is left of lines that are not about what is held."""
@@ -72,25 +78,33 @@ class Read:
     """What the held query gives to keys that are not in sight."""
 
 
+@dataclass(frozen=True)
+class Told:
+    """What is to be said of a panel: lines drawn of all, and what is given to keys out of sight."""
+
+    lines: int
+    found: int
+    outside: float
+
+
 def draw_lines(record: AttentionRecord, look: Look) -> Scene:
     """Draw the chosen heads' weights; what is held stands out, with its largest weights."""
     panels = _panels(record, look)
     rows, columns = _windows(record, look)
     scene, y = start(record, look)
-    most = max(1, min(len(panels), int(look.room // 165)))
+    most = max(1, min(len(panels), int(look.room // PANEL)))
     wide = (look.room - 12 * (most - 1)) / most
     ends: list[float] = []
-    outside = 0.0
+    told: list[Told] = []
     for index, panel in enumerate(panels[:MAX_PANELS]):
         column = index % most
         if column == 0 and ends:
             y, ends = max(ends) + 8, []
-        end, out = _draw_panel(
-            scene, record, look, panel, rows, columns, look.margin + column * (wide + 12), y, wide
-        )
+        x = look.margin + column * (wide + 12)
+        end, said = _draw_panel(scene, record, look, panel, rows, columns, x, y, wide)
         ends.append(end)
-        outside = max(outside, out)
-    notes = _notes(record, look, rows, columns, outside)
+        told.append(said)
+    notes = _notes(record, look, rows, columns, told)
     if len(panels) > MAX_PANELS:
         notes.append(f"first {MAX_PANELS} of {len(panels)} pinned")
     return finish(scene, record, look, max(ends), notes)
@@ -143,8 +157,8 @@ def _read(record: AttentionRecord, look: Look, panel: Panel, one: Drawn, rows: r
 def _draw_panel(
     scene: Scene, record: AttentionRecord, look: Look, panel: Panel, rows: range, columns: range,
     x: float, y: float, wide: float,
-) -> tuple[float, float]:  # fmt: skip
-    """Draw one panel; return where it ends, and the most that its held query gives out of sight."""
+) -> tuple[float, Told]:  # fmt: skip
+    """Draw one panel; return where it ends, and what is to be said of it."""
     paper, site = look.paper, record.site(panel.layer, look.site)
     parts = [_read(record, look, panel, one, rows, columns) for one in panel.ones]
     if panel.title or len(parts) > 1:
@@ -156,8 +170,8 @@ def _draw_panel(
     pairs = has_pairs(record, look)
     side = 14.0 if pairs else 2.0
     most = (wide - 2 * side) * 0.26
-    left = widest((queries[at] for at in rows), TOKEN, most)
-    right = widest((keys[at] for at in columns), TOKEN, most)
+    left = widest(queries, rows, look.query, TOKEN, most)
+    right = widest(keys, columns, look.key, TOKEN, most)
     numbers = (
         NUMBER if look.query is None and look.key is not None else 0.0,
         NUMBER if look.query is not None else 0.0,
@@ -167,11 +181,11 @@ def _draw_panel(
     x0 = x + side + numbers[0] + left + 6
     x1 = x0 + span
     with_sink = site.has_sinks or any(float(np.nanmax(part.sink, initial=0)) > 0 for part in parts)
-    _draw_strokes(scene, look, parts, rows, columns, (x0, x1, y), with_sink)
+    lines = _draw_strokes(scene, look, parts, rows, columns, (x0, x1, y), with_sink)
     for column, (tokens, places, held) in enumerate(((queries, rows, look.query), (keys, columns, look.key))):
         for row, at in enumerate(places):
             strong, middle = at == held, y + (row + 0.5) * PITCH
-            text = label_of(tokens[at], TOKEN, (left, right)[column])
+            text = label_of(tokens[at], TOKEN, (left, right)[column], strong)
             if strong:
                 long = fonts.text_width(text, TOKEN, bold=True)
                 box = x1 + 3 if column else x0 - 3 - long - 5
@@ -190,22 +204,27 @@ def _draw_panel(
     end = y + PITCH * max(len(rows), len(columns))
     if with_sink:
         sink = y + (len(columns) + 1) * PITCH
-        scene.add(Label(x1 + 5.5, sink, "learned sink", SMALL, paper.soft))
+        scene.add(Label(x1 + 5.5, sink, "sink", SMALL, paper.soft))
+        if look.query is not None and look.query in rows and parts:
+            sunk = [float(part.sink[look.query - rows.start]) for part in parts]
+            spot = max(x1 + 8 + right, x1 + 9 + fonts.text_width("sink", SMALL))
+            _write_number(scene, look, parts, int(np.argmax(sunk)), max(sunk), (0.0, spot, y), sink)
         end = max(end, sink + PITCH / 2)
-    return end, max((part.outside for part in parts), default=0.0)
+    return end, Told(*lines, max((part.outside for part in parts), default=0.0))
 
 
 def _draw_strokes(
     scene: Scene, look: Look, parts: Sequence[Read], rows: range, columns: range,
     place: tuple[float, float, float], with_sink: bool,
-) -> None:  # fmt: skip
+) -> tuple[int, int]:  # fmt: skip
+    """Draw the strongest lines, those of what is held on top; return how many, and of how many."""
     x0, x1, y = place
+    faint: list[Strokes] = []
+    strong: list[Strokes] = []
     for order, part in enumerate(parts):
         weights = np.column_stack([part.weights, part.sink]) if with_sink else part.weights
         # A cell without a line is NaN, which compares as false.
         found = np.argwhere(weights >= max(look.threshold, 1e-6))
-        if len(found) == 0:
-            continue
         value = weights[found[:, 0], found[:, 1]].astype(float)
         lit = np.ones(len(found), dtype=np.bool_)
         if look.query is not None:
@@ -213,33 +232,47 @@ def _draw_strokes(
         if look.key is not None:
             lit &= (found[:, 1] + columns.start == look.key) & (found[:, 1] < len(columns))
         shift = (order - (len(parts) - 1) / 2) * min(1.1, 7 / len(parts))
-        start, end = found[:, 0] + 0.5, found[:, 1] + 0.5
-        end = np.where(found[:, 1] == len(columns), len(columns) + 1, end) if with_sink else end
-        ends = np.stack(
-            [
-                np.full(len(found), x0),
-                y + start * PITCH + shift,
-                np.full(len(found), x1),
-                y + end * PITCH + shift,
-            ],
-            axis=1,
-        )
-        opacity = np.clip(value, 0.04, 1.0) * np.where(lit, 1.0, FADED)
-        width = np.where(lit, 0.8 + 1.0 * np.minimum(value, 1), 0.7)
+        below = found[:, 1] == len(columns)
+        begin, end = y + shift + (found + 0.5).T * PITCH
+        end += below * PITCH / 2
+        across = np.ones(len(found))
+        ends = np.stack([x0 * across, begin, x1 * across, end], axis=1)
         colour = hex_colour(part.one.colour(look.dark))
-        # Strongest last, on top.
-        for some in (np.flatnonzero(~lit), np.flatnonzero(lit)):
+        for some, strokes, opacity, width in (
+            (np.flatnonzero(~lit), faint, FADED * value, np.full(len(found), 0.7)),
+            (np.flatnonzero(lit), strong, np.clip(value, 0.04, 1.0), 0.8 + np.minimum(value, 1)),
+        ):
+            # Strongest last, on top; `_strongest` relies on it.
             some = some[np.argsort(value[some], kind="stable")]
-            if len(some):
-                scene.add(Strokes(ends[some], opacity[some], width[some], colour, bent=True))
+            strokes.append(Strokes(ends[some], opacity[some], width[some], colour, bent=True))
+    total = sum(len(strokes.ends) for strokes in (*faint, *strong))
+    left = FEW_LINES if look.small else MAX_LINES
+    kept: list[Strokes] = []
+    for layer in (strong, faint):
+        kept = [*_strongest(layer, left), *kept]
+        left = max(0, left - sum(len(strokes.ends) for strokes in layer))
+    scene.add(*(strokes for strokes in kept if len(strokes.ends)))
+    return sum(len(strokes.ends) for strokes in kept), total
+
+
+def _strongest(layer: Sequence[Strokes], count: int) -> list[Strokes]:
+    """Return the most opaque lines of several heads; each head's come in ascending order."""
+    if sum(len(strokes.ends) for strokes in layer) <= count:
+        return list(layer)
+    least = np.sort(np.concatenate([strokes.opacity for strokes in layer]))[-count] if count else np.inf
+    starts = [int(np.searchsorted(strokes.opacity, least)) for strokes in layer]
+    return [
+        replace(one, ends=one.ends[at:], opacity=one.opacity[at:], width=one.width[at:])
+        for one, at in zip(layer, starts, strict=True)
+    ]
 
 
 def _write_numbers(
     scene: Scene, look: Look, parts: Sequence[Read], rows: range, columns: range,
     place: tuple[float, float, float],
 ) -> None:  # fmt: skip
-    """Write the largest weights of what is held, in the colour of the head that has them."""
-    left, right, y = place
+    """Write the largest weights of what is held, with the head that has them."""
+    y = place[2]
     if look.query is not None and look.query in rows:
         values = np.array([part.weights[look.query - rows.start] for part in parts])
         numbered = look.key - columns.start if look.key is not None and look.key in columns else None
@@ -255,13 +288,28 @@ def _write_numbers(
         chosen.add(numbered)
     for at in sorted(chosen):
         slot = int(np.nan_to_num(values[:, at], nan=-1).argmax())
+        _write_number(scene, look, parts, slot, float(values[slot, at]), place, y + (at + 0.5) * PITCH)
+
+
+def _write_number(
+    scene: Scene, look: Look, parts: Sequence[Read], slot: int, value: float,
+    place: tuple[float, float, float], y: float,
+) -> None:  # fmt: skip
+    """Write a weight, beside a patch of its head's colour where there are several heads."""
+    left, right, _ = place
+    text = f"{value:.3f}" if value < 0.9995 else "1.00"
+    after = look.query is not None
+    patch = 7.0 if len(parts) > 1 else 0.0
+    x = right + patch if after else left - fonts.text_width(text, SMALL)
+    scene.add(Label(x, y, text, SMALL, look.paper.ink))
+    if patch:
         colour = hex_colour(parts[slot].one.colour(look.dark))
-        text = f"{values[slot, at]:.3f}" if best[at] < 0.9995 else "1.00"
-        x, anchor = (right, "start") if look.query is not None else (left, "end")
-        scene.add(Label(x, y + (at + 0.5) * PITCH, text, SMALL, colour, anchor))  # type: ignore[arg-type]
+        scene.add(Box(x - patch, y - 2.4, 4.8, 4.8, fill=colour, radius=1.0))
 
 
-def _notes(record: AttentionRecord, look: Look, rows: range, columns: range, outside: float) -> list[str]:
+def _notes(
+    record: AttentionRecord, look: Look, rows: range, columns: range, told: Sequence[Told]
+) -> list[str]:
     queries, keys = record.query_tokens(look.site), record.key_tokens(look.site)
     notes = [
         f"query {named(queries, look.query)} held" if look.query is not None else "",
@@ -278,6 +326,10 @@ def _notes(record: AttentionRecord, look: Look, rows: range, columns: range, out
         for noun, some, count in (("queries", rows, len(queries)), ("keys", columns, len(keys))):
             if len(some) < count:
                 notes.append(f"{noun} {some.start}-{some.stop - 1} of {count}")
+    if any(one.lines < one.found for one in told):
+        lines, found = (sum(getattr(one, name) for one in told) for name in ("lines", "found"))
+        notes.append(f"the strongest {lines:,} of {found:,} lines")
+    outside = max((one.outside for one in told), default=0.0)
     if outside >= 0.005:
         notes.append(f"the held query gives {outside:.2f} to keys that are not drawn")
     return notes

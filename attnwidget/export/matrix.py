@@ -7,18 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from attnwidget.export import fonts
 from attnwidget.export.colours import hex_colour
 from attnwidget.export.frame import (
     NOTE,
     SMALL,
     Look,
+    draw_keys,
     draw_stripes,
     finish,
     label_of,
     named,
     scaled,
     start,
+    widest,
 )
 from attnwidget.export.paint import paint, rgb
 from attnwidget.export.scene import Box, Cells, Label, Scene, hatch
@@ -95,8 +96,8 @@ def _frame(record: AttentionRecord, look: Look, site: Site, wide: float, alone: 
     stripes = 12.0 if has_pairs(record, look) else 0.0
     most = min(LABEL, wide * 0.3)
     sizes = [
-        min(most, max((fonts.text_width(token.label, SMALL) for token in tokens), default=0.0)) + 4
-        for tokens in (queries, keys)
+        widest(tokens, range(len(tokens)), held, SMALL, most) + 4
+        for tokens, held in ((queries, look.query), (keys, look.key))
     ]
     # A picture that is read on its own takes no more than it needs.
     tallest = 400.0 if alone else 300.0
@@ -121,7 +122,7 @@ def _draw_panel(
 ) -> None:  # fmt: skip
     paper = look.paper
     colour = hex_colour(one.colour(look.dark))
-    scene.add(Label(x, y + 5, fonts.fit(one.name, SMALL, look.room, bold=True), SMALL, colour, bold=True))
+    draw_keys(scene, look, [(one.name, colour)], x, y + 1, frame.left + frame.width)
     weights, reach, off = cells
     left, top = x + frame.left, y + 13 + frame.top
     pixels = paint(scaled(np.nan_to_num(weights), look.scale), look.dark)
@@ -146,7 +147,10 @@ def _draw_panel(
 
 def _draw_sink(scene: Scene, look: Look, site: Site, one: Drawn, frame: Frame, x: float, y: float) -> None:
     sink = site.sink(list(one.heads))
-    values = sink.max(axis=0) if one.how == "max" else sink.mean(axis=0)
+    whole = sink.max(axis=0) if one.how == "max" else sink.mean(axis=0)
+    # Where several queries share a dot, the largest is drawn.
+    size = block_size(site.queries, 1, MAX_PIXELS)
+    values = block_max(whole[None, :, None], np.ones((1, 1, 1), dtype=np.bool_), (size, 1))[0][0, :, 0]
     pixels = paint(scaled(np.nan_to_num(values), look.scale), look.dark)[:, None]
     pixels[np.isnan(values)[:, None]] = (*rgb(look.paper.unknown), 255)
     scene.add(Cells(x, y, SINK, frame.height, pixels))
@@ -172,7 +176,7 @@ def _draw_axis(
             continue
         strong = at == held
         middle = begin + (at + 0.5) * frame.cell
-        text = label_of(token, size, room) if frame.labelled else str(at)
+        text = label_of(token, size, room, strong) if frame.labelled else str(at)
         colour = paper.ink if strong else paper.soft
         if down:
             scene.add(Label(left - 3, middle, text, size, colour, "end", bold=strong))

@@ -8,7 +8,7 @@ import numpy as np
 
 from attnwidget.export import fonts
 from attnwidget.export.colours import head_colour, hex_colour, ramp
-from attnwidget.export.frame import NOTE, SMALL, Look, finish, scaled, start
+from attnwidget.export.frame import NOTE, SMALL, Look, draw_pin, finish, scaled, start
 from attnwidget.export.paint import paint
 from attnwidget.export.scene import Box, Cells, Label, Scene, hatch
 from attnwidget.export.shown import how_exact
@@ -175,16 +175,17 @@ def _draw_chosen(scene: Scene, look: Look, table: HeadTable, place: Map) -> None
         for head in look.heads:
             x, y = place.corner(table.layers.index(look.layer), head)
             colour = hex_colour(head_colour(head, look.dark))
+            # A line of paper keeps the frame apart from a cell of about its colour.
             scene.add(
-                Box(x - 0.8, y - 0.8, wide + 1.6, tall + 1.6, edge=colour, line=min(1.8, place.tall / 4))
+                Box(x, y, wide, tall, edge=look.paper.background, line=min(1.0, place.tall / 8)),
+                Box(x - 0.8, y - 0.8, wide + 1.6, tall + 1.6, edge=colour, line=min(1.8, place.tall / 4)),
             )
     for ref in look.pinned:
         if ref["site"] == look.site and ref["layer"] in table.layers:
             row = table.layers.index(ref["layer"])
             if ref["head"] < table.heads[row]:
                 x, y = place.corner(row, ref["head"])
-                size = max(5.0, min(8.0, tall / 2))
-                scene.add(Label(x + wide / 2, y + 2.4, "▾", size, look.paper.accent, "middle"))
+                draw_pin(scene, look, x, y, place.tall)
 
 
 def _draw_legend(
@@ -210,7 +211,7 @@ def _draw_legend(
     if np.isnan(table.measured[metric.name].values).any():
         notes.append("hatched: nothing eligible")
     if any(ref["site"] == look.site for ref in look.pinned):
-        notes.append("▾ in a cell: pinned")
+        notes.append("blue corner: pinned")
     words = f"{metric.title}{'' if metric.unit == 'share' else f' ({metric.unit})'}, {look.scale} scale"
     room = look.width - look.margin - (x + long + 10)
     scene.add(Label(x + long + 10, y + 3.5, fonts.fit(words, SMALL, room), SMALL, paper.ink))

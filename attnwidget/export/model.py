@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from attnwidget.errors import NotRecordedError
 from attnwidget.export.colours import head_colour, hex_colour
-from attnwidget.export.frame import NOTE, SMALL, Look, finish, scaled, start
+from attnwidget.export.frame import NOTE, SMALL, Look, draw_pin, finish, scaled, start
 from attnwidget.export.metrics import measured, written
 from attnwidget.export.paint import paint, rgb
-from attnwidget.export.scene import Box, Cells, Label, Scene
+from attnwidget.export.scene import Box, Cells, Label, Scene, hatch
 from attnwidget.export.shown import how_exact
 from attnwidget.metrics.metric import Metric
 from attnwidget.metrics.table import HeadTable
 from attnwidget.metrics.thumbnails import block_max, block_size
 from attnwidget.record import AttentionRecord, Site
 
-MAX_PIXELS = 64
-"""Dots along an edge of a thumbnail; beyond it, a dot is the largest weight of a block."""
+MAX_PIXELS, FEW_PIXELS = 64, 48
+"""Dots along an edge of a thumbnail, and in small files; beyond, a dot is the largest weight of a block."""
 
 MAX_CELLS = 1 << 26
 """Cells computed for one picture; beyond it, evenly spaced queries."""
+
+AT_ONCE = 1 << 22
+"""Cells of a layer computed at a time."""
 
 MIN_QUERIES = 16
 """Queries computed at least."""
@@ -38,6 +44,10 @@ CAPTION, LEAST_RANKED = 11.0, 44.0
 
 FADED = 0.22
 """What is left of heads under the limit."""
+
+
+Pooled: TypeAlias = tuple[NDArray[np.float32], NDArray[np.bool_]]
+"""A small pattern's weights and reach: [rows, columns] both."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +81,20 @@ def draw_model(record: AttentionRecord, look: Look) -> Scene:
         edge, places, end = _by_layer(scene, look, sites, sorted({head for _, head in offered}), offered, y)
     first = next(iter(sites.values()))
     queries = _queries(first, len(offered) or 1)
-    size = block_size(len(queries), first.keys, MAX_PIXELS)
-    for place in places:
-        _draw_head(
-            scene, look, sites[place.layer], place, edge, queries, size, (place.layer, place.head) not in kept
-        )
+    size = block_size(len(queries), first.keys, FEW_PIXELS if look.small else MAX_PIXELS)
+    absent, masked = 0, False
+    for layer, site in sites.items():
+        here = [place for place in places if place.layer == layer]
+        patterns = _pooled(site, [place.head for place in here], queries, size)
+        for place in here:
+            if place.head in patterns:
+                faded = (layer, place.head) not in kept
+                masked = masked or not patterns[place.head][1].all()
+                _draw_head(scene, look, place, edge, patterns[place.head], faded)
+            else:
+                absent += 1
+                inner = edge - _gap(edge)
+                scene.add(hatch(place.x, place.y, inner, inner, look.paper.line))
     pinned = {(ref["layer"], ref["head"]) for ref in look.pinned if ref["site"] == look.site}
     metric = None if table is None else table.metrics[_metric(table, look)]
     for place in places:
@@ -97,8 +116,9 @@ def draw_model(record: AttentionRecord, look: Look) -> Scene:
         f"sampled {len(queries):,} of {first.queries:,} queries" if len(queries) < first.queries else "",
         f"a dot is the largest of {size} × {size} cells" if size > 1 else "",
         f"{look.scale} scale",
-        "grey: out of reach",
-        "▾ pinned" if pinned else "",
+        "grey: out of reach" if masked else "",
+        f"hatched: {absent} heads whose patterns are not in the snapshot" if absent else "",
+        "blue corner: pinned" if any((one.layer, one.head) in pinned for one in places) else "",
         f"heads {', '.join(map(str, wanted))} of each layer" if wanted is not None else "",
     ]
     return finish(scene, record, look, end, notes)
@@ -169,11 +189,8 @@ def _ranked(look: Look, heads: list[tuple[int, int]], y: float) -> tuple[float, 
     return edge, places, y + (edge + CAPTION) * -(-len(places) // columns)
 
 
-def _draw_head(
-    scene: Scene, look: Look, site: Site, place: Place, edge: float, queries: NDArray[np.intp], size: int,
-    faded: bool,
-) -> None:  # fmt: skip
-    weights, reach = _cells(site, place.head, queries, size)
+def _draw_head(scene: Scene, look: Look, place: Place, edge: float, pooled: Pooled, faded: bool) -> None:
+    weights, reach = pooled
     pixels = paint(scaled(np.nan_to_num(weights), look.scale), look.dark)
     pixels[np.isnan(weights), :3] = rgb(look.paper.unknown)
     pixels[~reach, :3] = rgb(look.paper.line)
@@ -191,16 +208,7 @@ def _mark(scene: Scene, look: Look, place: Place, edge: float, pinned: bool) -> 
     out = line / 2 if chosen else 0.0
     scene.add(Box(place.x - out, place.y - out, inner + 2 * out, inner + 2 * out, edge=colour, line=line))
     if pinned:
-        scene.add(
-            Label(
-                place.x + inner / 2,
-                place.y + 3,
-                "▾",
-                max(5.0, min(9.0, edge / 4)),
-                look.paper.accent,
-                "middle",
-            )
-        )
+        draw_pin(scene, look, place.x, place.y, edge)
 
 
 def _caption(scene: Scene, look: Look, place: Place, edge: float, value: float, metric: Metric) -> None:
@@ -222,12 +230,22 @@ def _queries(site: Site, heads: int) -> NDArray[np.intp]:
     return np.unique(np.linspace(0, site.queries - 1, count).round().astype(np.intp))
 
 
-def _cells(
-    site: Site, head: int, queries: NDArray[np.intp], size: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return one head's weights and reach, pooled to what is drawn."""
+def _pooled(site: Site, heads: Sequence[int], queries: NDArray[np.intp], size: int) -> dict[int, Pooled]:
+    """Return the weights and the reach of those heads of a layer that are known, pooled to what is drawn."""
     visible = site.visible(queries)
-    pooled, reach = block_max(
-        site.weights(head, queries), visible[None] if visible.ndim == 2 else visible[head][None], size
-    )
-    return pooled[0], reach[0]
+    # Several heads at once, as long as they take little room.
+    many = max(1, AT_ONCE // (len(queries) * site.keys))
+    found: dict[int, Pooled] = {}
+    for at in range(0, len(heads), many):
+        some = list(heads[at : at + many])
+        seen = visible[None] if visible.ndim == 2 else visible[some if len(visible) > 1 else [0]]
+        try:
+            pooled, reach = block_max(site.weights(some, queries), seen, size)
+        except NotRecordedError:
+            if len(some) > 1:
+                for head in some:
+                    found |= _pooled(site, [head], queries, size)
+            continue
+        reach = np.broadcast_to(reach, pooled.shape)
+        found |= {head: (pooled[slot], reach[slot]) for slot, head in enumerate(some)}
+    return found

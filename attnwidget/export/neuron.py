@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from attnwidget.errors import NotRecordedError
 from attnwidget.export import fonts
 from attnwidget.export.colours import diverging, head_colour, hex_colour
 from attnwidget.export.frame import SMALL, Look, finish, named, scaled, start
 from attnwidget.export.paint import paint_signed, rgb
 from attnwidget.export.scene import Box, Cells, Label, Scene
 from attnwidget.export.shown import how_exact
-from attnwidget.record import AttentionRecord, ScoreTerms
+from attnwidget.record import AttentionRecord, ScoreTerms, Site
 
 MAX_KEYS = 18
 """Keys drawn: those with the largest weights, in the order of the text."""
@@ -40,6 +41,7 @@ class Columns:
     products: float | None
     strip: float
     score: float | None
+    bar: float
     weight: float
     end: float
 
@@ -53,7 +55,7 @@ def draw_neuron(record: AttentionRecord, look: Look) -> Scene:
     if not look.heads:
         return finish(scene, record, look, y, ["no head is chosen"])
     head = look.heads[0]
-    terms = site.terms(head, query) if site.has_scores else None
+    terms = _terms(site, head, query)
     weights, sink = site.weights(head, query)[0, 0], float(site.sink(head, query)[0, 0])
     visible = site.visible(query)
     reach = np.flatnonzero(visible[0] if visible.ndim == 2 else visible[head if len(visible) > 1 else 0, 0])
@@ -97,19 +99,28 @@ def draw_neuron(record: AttentionRecord, look: Look) -> Scene:
     )  # fmt: skip
 
 
+def _terms(site: Site, head: int, query: int) -> ScoreTerms | None:
+    """Return what the scores are made of; None where only weights are known, or a snapshot holds no more."""
+    try:
+        return site.terms(head, query)
+    except NotRecordedError:
+        return None
+
+
 def _columns(look: Look, with_terms: bool) -> Columns:
     end = look.width - look.margin
     name = look.margin + min(NAME, 0.22 * look.room)
     if not with_terms:
-        return Columns(name, None, None, 0.0, None, name + GAP, end)
-    bars = DIGITS + 4 + BAR + GAP + DIGITS + 4 + 0.11 * look.room
+        return Columns(name, None, None, 0.0, None, 0.0, name + GAP, end)
     strips = 1 if look.width < NARROW else 2
+    bar = BAR if strips == 2 else BAR / 2
+    bars = DIGITS + 4 + bar + GAP + DIGITS + 4 + (0.11 if strips == 2 else 0.06) * look.room
     strip = (end - name - bars - GAP * (strips + 1)) / strips
     left = name + GAP
     products = left + (strips - 1) * (strip + GAP)
     score = products + strip + GAP
     return Columns(
-        name, left if strips == 2 else None, products, strip, score, score + DIGITS + 4 + BAR + GAP, end
+        name, left if strips == 2 else None, products, strip, score, bar, score + DIGITS + 4 + bar + GAP, end
     )
 
 
@@ -163,7 +174,7 @@ def _draw_scores(scene: Scene, look: Look, scores: list[float | None], columns: 
     scene.add(Label(digits, y - ROW - TOP / 2, "score", SMALL, paper.soft, "end"))
     known = [score for score in scores if score is not None and np.isfinite(score)]
     low, high = min(0.0, *known, 0.0), max(0.0, *known, 0.0)
-    zero = digits + 4 - low / max(high - low, 1e-30) * BAR
+    zero = digits + 4 - low / max(high - low, 1e-30) * columns.bar
     signs = [hex_colour(tuple(colour)) for colour in diverging(look.dark)[[25, 485]]]
     for row, score in enumerate(scores):
         if score is None:
@@ -172,7 +183,7 @@ def _draw_scores(scene: Scene, look: Look, scores: list[float | None], columns: 
         text = f"{score:.2f}".replace("-", "−").replace("inf", "∞")
         scene.add(Label(digits, top + ROW / 2, text, SMALL, paper.ink, "end"))
         if np.isfinite(score):
-            long = abs(score) / max(high - low, 1e-30) * BAR
+            long = abs(score) / max(high - low, 1e-30) * columns.bar
             left = zero if score > 0 else zero - long
             scene.add(Box(left, top + 3.6, long, ROW - 7.2, fill=signs[int(score > 0)]))
     scene.add(Box(zero - 0.25, y, 0.5, ROW * len(scores), fill=paper.soft))

@@ -113,7 +113,7 @@ def _cells(renderer: Any, cells: Cells, height: float) -> None:
     from matplotlib.transforms import Affine2D
 
     context = renderer.new_gc()
-    pixels = np.ascontiguousarray(enlarged(cells.pixels)[::-1])
+    pixels = np.ascontiguousarray(enlarged(cells)[::-1])
     place = Affine2D().scale(cells.width, cells.height)
     renderer.draw_image(context, cells.x, height - cells.y - cells.height, pixels, place)
     context.restore()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from attnwidget.export.frame import Look, name_heads, name_model
 from attnwidget.export.lines import draw_lines
@@ -10,14 +11,21 @@ from attnwidget.export.matrix import draw_matrix
 from attnwidget.export.metrics import draw_metrics
 from attnwidget.export.model import draw_model
 from attnwidget.export.neuron import draw_neuron
-from attnwidget.export.raster import few_colours, pixels, png
+from attnwidget.export.palette import few_colours
+from attnwidget.export.raster import pixels, png
 from attnwidget.export.scene import Scene
 from attnwidget.export.text import draw_text
 from attnwidget.record import AttentionRecord
 from attnwidget.wire.schema import View
 
-SHARPNESS = 2.0
-"""Pixels of the file per CSS pixel."""
+QUALITIES = ((2.0, 150, 24), (1.25, 24, 6))
+"""Pixels of the file per CSS pixel, colours of areas, and shades of lines and letters.
+
+The first that keeps the file small is taken, or the last.
+"""
+
+SMALL_ENOUGH = 64_000
+"""Bytes of the file beyond which the next is tried."""
 
 PAINTERS: dict[View, Callable[[AttentionRecord, Look], Scene]] = {
     "head": draw_lines,
@@ -74,7 +82,11 @@ def picture(record: AttentionRecord, look: Look) -> tuple[bytes, tuple[int, int]
     size : (int, int)
         Width and height at which to show it, in CSS pixels.
     """
-    scene = draw(record, look)
-    image = pixels(scene, SHARPNESS * 96 / 72)
-    # Thin lines otherwise weigh more than the rest of a notebook together.
-    return png(few_colours(image)), (round(image.width / SHARPNESS), round(image.height / SHARPNESS))
+    scene = draw(record, replace(look, small=True))
+    file = b""
+    for sharpness, areas, levels in QUALITIES:
+        # Thin lines otherwise weigh more than the rest of a notebook together.
+        file = png(few_colours(pixels(scene, sharpness * 96 / 72), scene, areas, levels))
+        if len(file) <= SMALL_ENOUGH:
+            break
+    return file, (round(scene.width * 96 / 72), round(scene.height * 96 / 72))

@@ -55,16 +55,6 @@ def png(image: Image.Image, dpi: float | None = None, text: dict[str, str] | Non
     return file.getvalue()
 
 
-def few_colours(image: Image.Image) -> Image.Image:
-    """Return an RGB image in 256 colours at most, each the mean of those that it stands for."""
-    few = image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    labels, colours = np.asarray(few).ravel(), np.asarray(image).reshape(-1, 3)
-    count = np.maximum(np.bincount(labels, minlength=256), 1)
-    mean = [np.bincount(labels, colours[:, part], 256) / count for part in range(3)]
-    few.putpalette(np.rint(np.stack(mean, axis=1)).astype(np.uint8).tobytes())
-    return few
-
-
 def _edges(mark: Box | Cells, scale: float) -> tuple[int, int, int, int]:
     """Return left, top, right and bottom on whole pixels; nothing vanishes."""
     left, top = round(mark.x * scale), round(mark.y * scale)
@@ -139,9 +129,12 @@ def _write(
     colour: str | None = None,
 ) -> None:
     for path, part in fonts.runs(label.text, label.bold):
-        font = fonts.load(path, round(label.size * scale, 2), fonts.is_shaped(part))
-        draw.text((x, baseline), part, font=font, fill=colour or label.colour, anchor="ls")
-        x += font.getlength(part)
+        font = fonts.load(path, round(label.size * scale, 2))
+        # Without shaping, a font rounds each step to whole pixels: letters are placed one by one.
+        pieces = [part] if fonts.shapes() else list(part)
+        for piece in pieces:
+            draw.text((x, baseline), piece, font=font, fill=colour or label.colour, anchor="ls")
+            x += fonts.part_width(path, piece, label.size) * scale
 
 
 def _draw_strokes(image: Image.Image, strokes: Strokes, scale: float) -> None:

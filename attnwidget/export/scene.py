@@ -121,6 +121,8 @@ class Scene:
         "#rrggbb".
     title, notes : str
         What it shows, and what a reader must know of it; files carry both.
+    unwritten : str
+        The label that says which characters no installed font has; a file of real text does not need it.
     marks : list of Mark
         In the order in which they are drawn.
     """
@@ -130,6 +132,7 @@ class Scene:
     background: str
     title: str = ""
     notes: str = ""
+    unwritten: str = ""
     marks: list[Mark] = field(default_factory=list)
 
     def add(self, *marks: Mark) -> None:

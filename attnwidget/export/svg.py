@@ -15,8 +15,8 @@ from attnwidget.export.scene import Box, Cells, Label, Scene, Strokes
 FAMILY = "'DejaVu Sans', Verdana, 'Noto Sans', 'Noto Sans CJK JP', sans-serif"
 """Fonts of about the widths that the picture was laid out with come first."""
 
-LEAST = 1000
-"""Dots along the longer side of a grid, at least: programs that blur enlarged pictures blur little then."""
+DOTS = 400
+"""Dots per inch of a grid, at least: programs that blur enlarged pictures blur little then."""
 
 
 def svg(scene: Scene, transparent: bool = False) -> str:
@@ -37,15 +37,17 @@ def svg(scene: Scene, transparent: bool = False) -> str:
                 parts.append(_strokes(mark))
             case Cells():
                 parts.append(_cells(mark))
-            case Label():
+            case Label() if not mark.text or mark.text != scene.unwritten:
                 parts.append(_label(mark))
     return "\n".join(part for part in (*parts, "</svg>") if part) + "\n"
 
 
-def enlarged(pixels: NDArray[np.uint8], least: int = LEAST) -> NDArray[np.uint8]:
-    """Return a grid with each cell repeated until its longer side has `least` dots."""
-    times = max(1, -(-least // max(pixels.shape[:2])))
-    return pixels.repeat(times, axis=0).repeat(times, axis=1)
+def enlarged(cells: Cells) -> NDArray[np.uint8]:
+    """Return the cells of a grid, each repeated as often as its size on paper asks for."""
+    rows, columns = cells.pixels.shape[:2]
+    down = max(1, round(cells.height / 72 * DOTS / rows))
+    across = max(1, round(cells.width / 72 * DOTS / columns))
+    return cells.pixels.repeat(down, axis=0).repeat(across, axis=1)
 
 
 def _number(value: float) -> str:
@@ -86,7 +88,7 @@ def _strokes(strokes: Strokes) -> str:
 
 
 def _cells(cells: Cells) -> str:
-    data = base64.b64encode(png(Image.fromarray(enlarged(cells.pixels), "RGBA"))).decode("ascii")
+    data = base64.b64encode(png(Image.fromarray(enlarged(cells), "RGBA"))).decode("ascii")
     x, y, width, height = (_number(part) for part in (cells.x, cells.y, cells.width, cells.height))
     return (
         f'<image x="{x}" y="{y}" width="{width}" height="{height}" preserveAspectRatio="none" '

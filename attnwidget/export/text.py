@@ -68,7 +68,8 @@ def draw_text(record: AttentionRecord, look: Look) -> Scene:
     span = window(len(shown), focus if look.site != "cross" else None, MAX_TEXT_TOKENS)
     pairs = has_pairs(record, look)
     gutter = 14.0 if pairs else 0.0
-    words = _wrap([shown[at] for at in span], look.room - gutter, pairs)
+    held_at = focus - span.start if look.site != "cross" else None
+    words = _wrap([shown[at] for at in span], look.room - gutter, pairs, held_at)
     scene, y = start(record, look)
     strength = scaled(np.clip(np.nan_to_num(np.where(hidden, 0, values)), 0, 1), look.scale)
     for word in words:
@@ -108,16 +109,14 @@ def draw_text(record: AttentionRecord, look: Look) -> Scene:
     )  # fmt: skip
 
 
-def _wrap(tokens: Sequence[Token], room: float, pairs: bool) -> list[Word]:
+def _wrap(tokens: Sequence[Token], room: float, pairs: bool, held: int | None) -> list[Word]:
     """Break tokens into lines; the second text of a pair begins one."""
     words: list[Word] = []
     x, line = 0.0, 0
     for offset, token in enumerate(tokens):
         text = token.label if token.special or not token.text.strip() else token.text.strip()
-        # Bold takes more room; a token may be held.
-        wide = fonts.text_width(text, SIZE, bold=True) + 2 * PAD
-        text = fonts.fit(text, SIZE, room - 2 * PAD, bold=True)
-        wide = min(wide, room)
+        text = fonts.fit(text, SIZE, room - 2 * PAD, bold=offset == held)
+        wide = fonts.text_width(text, SIZE, bold=offset == held) + 2 * PAD
         apart = SPACE if offset == 0 or token.special or token.text[:1].isspace() else 0.5
         turns = pairs and offset > 0 and token.segment != tokens[offset - 1].segment
         if x > 0 and (x + apart + wide > room or turns):

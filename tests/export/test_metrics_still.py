@@ -11,7 +11,7 @@ import attnwidget as aw
 from attnwidget.export import Look
 from attnwidget.export.colours import head_colour, hex_colour, ramp
 from attnwidget.export.picture import draw
-from attnwidget.export.scene import Box, Label, Strokes
+from attnwidget.export.scene import Box, Strokes
 from tests.metrics.patterns import causal, even, one_hot
 
 
@@ -60,11 +60,10 @@ def test_chosen_heads_are_framed_and_pinned_ones_marked() -> None:
         mark for mark in marks if isinstance(mark, Box) and mark.edge == hex_colour(head_colour(1, False))
     ]
     assert len(framed) == 1
-    marked = [mark for mark in marks if isinstance(mark, Label) and mark.colour == look.paper.accent]
+    marked = [mark for mark in marks if isinstance(mark, Box) and mark.fill == look.paper.accent]
     assert len(marked) == 1
     itself = cells(look)[2]
-    assert itself.x < marked[0].x < itself.x + itself.width
-    assert itself.y < marked[0].y < itself.y + itself.height
+    assert (marked[0].x, marked[0].y) == (itself.x, itself.y)
 
 
 def test_the_picture_is_of_the_metric_on_screen_also_of_ones_own() -> None:
