@@ -9,6 +9,7 @@ import venv
 import zipfile
 from email.parser import Parser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -126,26 +127,117 @@ print(json.dumps({
     assert seen["front end"] > 1_000
 
 
-def test_shows_view_and_picture_with_ipywidgets_7(light_python: Path, tmp_path: Path) -> None:
-    """Colab has ipywidgets 7, which shows widgets in another way; the picture must stay beside the view."""
+@pytest.fixture(scope="module")
+def colabs_python(light_python: Path) -> Path:
+    """The same environment with Colab's ipywidgets."""
     install = [str(light_python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*install, "ipywidgets==7.7.1"], check=True, capture_output=True)
+    return light_python
+
+
+def seen_by(python: Path, code: str, folder: Path) -> dict[str, Any]:
+    """Run a program outside the checkout, and return what it prints last."""
+    result = subprocess.run(
+        [str(python), "-c", code], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return dict(json.loads(result.stdout.splitlines()[-1]))
+
+
+def test_shows_view_and_picture_with_ipywidgets_7(colabs_python: Path, tmp_path: Path) -> None:
+    """Colab has ipywidgets 7, which shows widgets in another way; the picture must stay beside the view."""
     code = """
 import json
 import ipywidgets
 import numpy as np
 from IPython.core.interactiveshell import InteractiveShell
 import attnwidget as aw
-explorer = aw.explore(attentions=np.full((1, 2, 3, 3), 1 / 3), tokens=["a", "b", "c"])
+explorer = aw.explore(attentions=np.full((1, 2, 3, 3), 1 / 3), tokens=["a", "b", "c"], height=333)
 data, metadata = InteractiveShell.instance().display_formatter.format(explorer)
 explorer.heads = [1]
-print(json.dumps({"version": ipywidgets.__version__, "mime": sorted(data), "heads": explorer.heads}))
+print(json.dumps({
+    "version": ipywidgets.__version__, "mime": sorted(data), "heads": explorer.heads,
+    "height": explorer.get_state()["height"], "picture": metadata["image/png"],
+}))
 """
-    result = subprocess.run(
-        [str(light_python), "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stderr
-    seen = json.loads(result.stdout.splitlines()[-1])
+    seen = seen_by(colabs_python, code, tmp_path)
     assert seen["version"] == "7.7.1"
     assert seen["mime"] == ["application/vnd.jupyter.widget-view+json", "image/png", "text/plain"]
     assert seen["heads"] == [1]
+    assert seen["height"] == 333
+    assert seen["picture"]["height"] > 50
+
+
+def test_messages_stay_small_with_ipywidgets_7(colabs_python: Path, tmp_path: Path) -> None:
+    """Colab cuts large messages off: state, snapshot and replies of a record of GPT-2's size."""
+    code = """
+import base64, json
+import ipywidgets
+import numpy as np
+from ipykernel.comm.comm import BaseComm
+from ipykernel.kernelbase import Kernel
+from IPython.core.interactiveshell import InteractiveShell
+
+shell = InteractiveShell.instance()
+# ipywidgets 7 sends nothing where there is no kernel.
+Kernel.instance()
+sent = []
+
+def publish(comm, msg_type, data=None, metadata=None, buffers=None, **keys):
+    sent.append((data or {}, buffers))
+
+BaseComm.publish_msg = publish
+
+from attnwidget.snapshot import unpack
+from attnwidget.wire.schema import PROTOCOL
+
+scores = np.random.default_rng(0).normal(size=(12, 12, 128, 128)).astype(np.float32) * 2
+scores[..., np.triu_indices(128, 1)[0], np.triu_indices(128, 1)[1]] = -np.inf
+weights = np.exp(scores - scores.max(-1, keepdims=True))
+shell.user_ns["array"] = weights / weights.sum(-1, keepdims=True)
+make = "import attnwidget as aw; ex = aw.explore(attentions=array, tokens=['t'] * 128)"
+shell.run_cell(make + chr(10) + "ex").raise_error()
+ex = shell.user_ns["ex"]
+stored = [buffers[0] for data, buffers in sent if ["_snapshot"] in data.get("buffer_paths", [])]
+saved = json.loads(json.dumps(ipywidgets.Widget.get_manager_state()))["state"]
+(kept,) = [part for model in saved.values() for part in model.get("buffers", [])]
+header, _ = unpack(base64.b64decode(kept["data"]))
+
+def hear(**data):
+    before = len(sent)
+    ex.comm.handle_msg({"content": {"data": data}, "buffers": []})
+    return len(sent) - before
+
+def ask(kind, **args):
+    request = {"protocol": PROTOCOL, "id": kind, "kind": kind, "record": "", "args": args}
+    return hear(method="custom", content=request)
+
+answers = [
+    ask("open"),
+    ask("model", site="decoder"),
+    ask("layer", site="decoder", layer=3, heads=list(range(12)), thumbnails=True),
+]
+hear(method="update", state={"layer": 7}, buffer_paths=[])
+ex.close()
+
+def size(data, buffers):
+    return len(json.dumps(data)) + sum(memoryview(part).nbytes for part in buffers or [])
+
+print(json.dumps({
+    "largest": max(size(*message) for message in sent),
+    "answers": answers,
+    "same": base64.b64decode(kept["data"]) == bytes(stored[-1]),
+    "record": header["open"]["record"],
+    "shown": ex.record_id,
+    "layer": ex.layer,
+    "left": sent[-1][0]["state"]["_esm"],
+}))
+"""
+    seen = seen_by(colabs_python, code, tmp_path)
+    assert 100_000 < seen["largest"] <= 1_000_000
+    assert min(seen["answers"]) >= 1
+    # What was sent is what is saved, and it is of the record on screen.
+    assert seen["same"]
+    assert seen["record"] == seen["shown"]
+    assert seen["layer"] == 7
+    assert seen["left"] == ""
