@@ -104,7 +104,7 @@ def test_where_it_is_trusted_the_snapshot_answers(
     check_row(framed(notebook.page), weights, tokens, 1, 9)
 
 
-@pytest.mark.shows("JupyterLab, saved with its widgets and opened again", "interactive")
+@pytest.mark.shows("JupyterLab, trusted, saved there with widget state and opened again", "interactive")
 def test_what_was_saved_here_comes_back(
     kernels: None, authors: LabServer, browser: Browser, expected_errors: list[str]
 ) -> None:
