@@ -71,8 +71,8 @@ def tables(only: str | None, *, quick: bool) -> str:
         costs_of = snapshot_cost.measure(snapshot_cost.QUICK if quick else snapshot_cost.LENGTHS, tell)
         parts += [
             "Snapshots: bytes as stored in a notebook (base64), CPU seconds to encode, and how far weights "
-            "read from one are from the record's: those that were left out included, and computed from queries "
-            "and keys where these are kept.",
+            "read from one are from the record's: those that were left out included, and computed from "
+            "queries and keys where these are kept.",
             snapshot_cost.report(costs_of),
         ]
     if only in (None, "sharing"):

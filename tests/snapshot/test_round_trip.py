@@ -14,7 +14,9 @@ from attnwidget.service import Service
 from attnwidget.snapshot import decode, encode
 from attnwidget.snapshot.frame import ask
 from attnwidget.wire.patterns import COMPAND_ERROR
+from tests.capture.families import FAMILIES
 from tests.snapshot.records import RECORDS, given, record, site, tokens
+from tests.snapshot.saved import of_family
 
 EXACT = "attnwidget.snapshot.fit.EXACT_BYTES"
 
@@ -148,6 +150,18 @@ def test_rows_that_are_cut_keep_their_largest_weights_and_say_what_is_missing(na
                 shares.append(missing / max(1e-30, float(row.sum())))
     assert kept["dropped_most"] == pytest.approx(max(shares), abs=2e-4)
     assert WEIGHTS[0] == 0
+
+
+@pytest.mark.parametrize("name", ["Gemma 2", "gpt-oss", "DeepSeek-V3", "Falcon, ALiBi", "T5", "Jamba"])
+def test_true_models_come_back_exactly_and_are_recomputed_from_queries_and_keys(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = of_family(next(family for family in FAMILIES if family.name == name))
+    assert worst(one, decode(encode(one).data)) == 0.0
+    monkeypatch.setattr(EXACT, 0)
+    dense = encode(one)
+    assert (dense.precision["form"], dense.precision["terms"]) == ("dense", "all")
+    assert worst(one, decode(dense.data)) < 2e-6
 
 
 def test_metrics_of_the_run_come_with_it_though_rows_were_cut() -> None:
