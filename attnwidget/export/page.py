@@ -79,7 +79,8 @@ def page(service: Service, state: State, still: str, *, budget: int | None = Non
     if record is None:
         raise NotRecordedError("Nothing has run yet.", "Run a prompt first.")
     cells = sum(site.heads * site.queries * site.keys for site in record.sites)
-    if budget is None and cells > PRESSED * limit:
+    # What comes from a snapshot is passed on, and takes no more than that did.
+    if budget is None and record.precision is None and cells > PRESSED * limit:
         raise _too_large(f"the weights of all heads alone are {cells / 1e6:,.0f} million numbers", limit)
     snapshot = encode(service, budget=budget, held=held_heads(state), query=state["selection"]["query"])
     opener = _opener()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +15,13 @@ import torch
 
 import attnwidget as aw
 from attnwidget.errors import InputError, NotRecordedError, SnapshotError
+from attnwidget.export import page as pages
 from attnwidget.metrics.table import measure_heads
 from attnwidget.record import AttentionRecord
 from attnwidget.record.qk import QKSite
-from attnwidget.snapshot import tensors
+from attnwidget.service import Service
+from attnwidget.snapshot import encode, tensors
+from attnwidget.wire.schema import State
 from tests.capture.families import FAMILIES, Family
 from tests.snapshot.saved import (
     assert_equal,
@@ -219,6 +223,22 @@ def test_a_snapshot_is_passed_on_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "y.attn").read_bytes() == (tmp_path / "x.attn").read_bytes()
     with pytest.raises(SnapshotError, match=r"bytes, which is not made smaller"):
         cut.save(tmp_path / "z.attn", exact=False, snapshot="9 kB")
+
+
+def test_a_page_holds_the_snapshot_that_was_loaded(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = record_of((queries_keys(0, heads=16, n=200),), predictions=predictions(200))
+    long.save(tmp_path / "x.attn", exact=False, snapshot="60 kB")
+    record = aw.load(tmp_path / "x.attn")
+    explorer = aw.explore(record=record)
+    state: Any = {name: getattr(explorer, name) for name in State.__annotations__}
+    # All patterns would be too many for a page of this size; the snapshot that is there is not.
+    monkeypatch.setattr(pages, "PRESSED", 1)
+    with pytest.raises(InputError, match="may hold"):
+        pages.page(Service(long), state, "", limit=500_000)
+    made = pages.page(Service(record), state, "", limit=500_000)
+    assert base64.b64encode(encode(record).data).decode() in made
 
 
 class _Foreign(QKSite):
