@@ -142,8 +142,6 @@ def _notes(precision: Precision) -> list[str]:
         return ["Read from a snapshot; its weights are exact."]
     if precision["patterns"] == "none":
         return ["Read from a snapshot that holds no patterns: small pictures, metrics and tokens only."]
-    if precision["patterns"] == "none":
-        return ["Read from a snapshot that holds thumbnails, but no whole patterns: the prompt is too long for it."]
     notes = [f"Read from a snapshot; its weights are within {precision['error']:.2g} of the run's."]
     if precision["form"] == "top":
         notes.append(
