@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import html
 import io
 import json
@@ -140,16 +141,17 @@ class Shown:
         assert compared >= 4
 
 
-def use(shown: Shown, weights: np.ndarray, tokens: list[str]) -> None:
-    """Use an explorer as its reader would; it is in the head view, layer 1."""
+def use(shown: Shown, weights: np.ndarray, tokens: list[str], views: tuple[str, ...] = VIEWS) -> None:
+    """Use an explorer as its reader would; it begins and ends in the head view."""
     assert shown.claim() == "as given, from a snapshot"
     shown.check_row(weights, tokens, 1, 9)
     shown.set_layer(3, "End")
     shown.drawn_anew()
     shown.check_row(weights, tokens, 3, 6)
-    for name in VIEWS:
+    for name in views:
         shown.view(name)
-        if name not in ("text",):
+        # Text is all that the text view shows.
+        if name != "text":
             shown.drawn_anew()
     shown.check_row(weights, tokens, 3, 11)
 
@@ -160,9 +162,7 @@ def use(shown: Shown, weights: np.ndarray, tokens: list[str]) -> None:
 @pytest.mark.shows(
     "a file from `save_html`, no network: Chromium, Firefox", "all panes, sliders and hovers, exact"
 )
-def test_a_file_from_disk(
-    reader: Reader, explorer: aw.AttentionExplorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_from_disk(reader: Reader, explorer: aw.AttentionExplorer, tmp_path: Path) -> None:
     path = explorer.save_html(tmp_path / "attention.html")
     reader.open(path.as_uri())
     shown = Shown(reader)
@@ -182,7 +182,7 @@ def test_in_sandboxed_frames(
     output = explorer.share().html
     reader.open(write(f"<!doctype html><title>Two</title>{output}<p>text</p>{output}"))
     first, second = Shown(reader, 1), Shown(reader, 2)
-    use(first, *made())
+    use(first, *made(), views=("matrix", "head"))
     # The other one is another one.
     assert reader.run(f"{ROOT}.dataset.view + {ROOT}.querySelector('[aria-label=Layer]').value", 2) == "head1"
     second.check_row(*made(), 1, 5)
@@ -326,6 +326,30 @@ def test_a_small_snapshot_keeps_what_it_says(tab: Tab, write: Callable[[str], st
         assert shown.claim().startswith(form)
         shown.check_row(weights, tokens, 1, 20, 0 if size == "full" else 0.004)
     assert sizes == sorted(sizes, reverse=True)
+
+
+def test_what_is_saved_within_a_frame_is_exact(
+    tab: Tab, explorer: aw.AttentionExplorer, write: Callable[[str], str], tmp_path: Path
+) -> None:
+    tab.open(write(f"<!doctype html>{explorer.share().html}"))
+    Shown(tab, 1).view("matrix")
+    assert tab.page is not None
+    frame = tab.page.frames[1]
+    frame.get_by_role("button", name="Save", exact=True).click()
+    with tab.page.expect_download() as download:
+        frame.get_by_role("menuitem", name="Data (CSV)").click()
+    path = tmp_path / "saved.csv"
+    download.value.save_as(path)
+    weights, tokens = made()
+    n = len(tokens)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * n * (n + 1) // 2
+    for row in rows:
+        layer, head, query, key = (int(row[name]) for name in ("layer", "head", "query", "key"))
+        assert float(row["weight"]) == pytest.approx(float(weights[layer, head, query, key]), rel=1e-8)
+        assert (layer, row["query_token"], row["key_token"]) == (1, tokens[query], tokens[key])
+        assert float(row["error"]) == 0
 
 
 def test_on_paper_and_on_a_small_screen(
