@@ -1,7 +1,7 @@
 // What the inspector and the bars say.
 
 import { describe, expect, it } from "vitest";
-import { describeExactness, formatError } from "../../src/core/fidelity";
+import { describeExactness, describeLeftOut, formatError } from "../../src/core/fidelity";
 import { createPattern } from "../../src/core/pattern";
 import { present } from "../../src/core/shown";
 import type { ExactRow, Focus, HeadMetrics, LayerData } from "../../src/core/types";
@@ -16,7 +16,7 @@ import {
   strongestLinks,
   writeReading,
 } from "../../src/ui/reading";
-import { MASKED, type SiteInfo } from "../../src/wire/schema.gen";
+import { MASKED, type Precision, type SiteInfo } from "../../src/wire/schema.gen";
 
 const WORDS = ["<s>", " the", " cat", " saw", " the"];
 const ROWS = [
@@ -235,6 +235,52 @@ describe("strongestLinks", () => {
   });
 });
 
+describe("a row of which a snapshot kept the largest weights", () => {
+  const kept = ROWS.map((row) => row.map((weight) => (weight > 0 && weight < 0.2 ? 0 : weight)));
+  const rest = Float32Array.of(0, 0, 0, 0.1, 0.15);
+  const floor = Float32Array.of(0, 0, 0, 0.2, 0.1234);
+  const whole = layer(kept, {}, 0.004);
+  const pattern = createPattern(1, 5, 5, Float32Array.from(kept.flat()), 0.004, { rest, floor });
+  const data: LayerData = { ...whole, patterns: [pattern] };
+
+  it("never shows what was left out as zero, nor claims a place for it", () => {
+    const [head] = read(data, { query: 4, key: 3 }).heads;
+    expect(head?.cell).toBe("≤.124 · left out of the snapshot");
+    expect(head?.surety).toBe("8-bit, largest only");
+    expect([head?.left?.label, head?.left?.text]).toEqual(["left out", "≈.15"]);
+    expect(head?.bars.map(({ index }) => index)).toEqual([1, 2]);
+    expect(read(data, { query: 4, key: 1 }).heads[0]?.cell).toBe("≈.60 · about 1st of 5");
+    expect(writeReading(read(data, { query: 4, key: null }))).toContain("left out\t≈.15");
+  });
+
+  it("is whole where all of it was kept, or its exact row is known", () => {
+    expect(read(data, { query: 1, key: 0 }).heads[0]).toMatchObject({ left: null, surety: "8-bit" });
+    const row = { site: "decoder", layer: 0, head: 1, query: 4, scores: null, sink: 0 } as const;
+    const exact = [{ ...row, weights: Float32Array.from(ROWS[4] as number[]), error: 0, floor: 0 }];
+    const [head] = read(data, { query: 4, key: 3 }, exact).heads;
+    expect([head?.cell, head?.left, head?.surety]).toEqual([".100 · 3rd of 5", null, "exact"]);
+  });
+
+  it("is summed up for all rows that are on screen", () => {
+    expect(describeLeftOut(whole)).toBe("");
+    const precision = { kept: 2 } as Precision;
+    expect(describeLeftOut({ ...data, record: { ...data.record, precision } })).toBe(
+      "the 2 largest of each row kept, 5.0 % of the weight left out",
+    );
+  });
+
+  it("several together are as far off as what was left out of one", () => {
+    const other = { ...pattern, head: 0 };
+    const both = present(
+      { ...data, patterns: [other, pattern] },
+      { pair: "all", special: true, top: 0, heads: null },
+      "mean",
+    );
+    expect(both.patterns[0]?.error).toBeCloseTo(0.204, 6);
+    expect(both.patterns[0]?.rest).toBeUndefined();
+  });
+});
+
 describe("claims", () => {
   it("are no stronger than what is known", () => {
     expect(describeExactness(layer(ROWS), "live")).toEqual({
@@ -251,6 +297,32 @@ describe("claims", () => {
     const unchecked = layer(ROWS, { fidelity: null });
     const data = { ...unchecked, record: { ...unchecked.record, fidelity: null } };
     expect(describeExactness(data, "live").strong).toBe("unchecked");
+  });
+
+  it("of a snapshot say what was lost, and what of it is not on screen in their title", () => {
+    const top: Precision = {
+      form: "top",
+      error: 0.0039,
+      kept: 16,
+      dropped: 0.04,
+      dropped_most: 0.31,
+      patterns: "all",
+      terms: "some",
+    };
+    const claim = (precision: Precision, error = 0, more: Partial<LayerData["info"]> = {}) => {
+      const data = layer(ROWS, more, error);
+      const found = describeExactness({ ...data, record: { ...data.record, precision } }, "snapshot");
+      return [found.strong + found.text, found.more];
+    };
+    const [short, long] = claim(top, 0.0039);
+    expect(short).toBe("top-16 snapshot, 4.0 % left out (worst row 31 %)");
+    expect(long).toContain("within .004");
+    expect(long).toContain("computed exactly");
+    expect(claim({ ...top, form: "dense", terms: "none" }, 0.0039)[0]).toBe("8-bit snapshot, within .004");
+    expect(claim(top)[0]).toBe("exact for these heads, in a top-16 snapshot");
+    expect(claim({ ...top, form: "exact" })[0]).toBe("exact, from a snapshot");
+    expect(claim({ ...top, form: "exact" }, 0, { route: "given" })[0]).toBe("as given, from a snapshot");
+    expect(claim({ ...top, patterns: "none" }, 0.0039)[0]).toMatch(/^no patterns/);
   });
 
   it("errors in few characters", () => {
