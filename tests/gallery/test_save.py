@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -41,6 +42,13 @@ def texts(picture: ElementTree.Element) -> list[str]:
 def parts(picture: ElementTree.Element, name: str) -> list[ElementTree.Element]:
     """Return what was drawn on the canvases of a class."""
     return [node for node in picture.iter(f"{SVG}svg") if name in node.get("class", "").split()]
+
+
+def shift_of(node: ElementTree.Element) -> tuple[float, float]:
+    """Return by how much an element that is only moved is moved."""
+    numbers = re.findall(r"-?[\d.]+", node.get("transform", ""))
+    assert len(numbers) == 2 or numbers[:4] == ["1", "0", "0", "1"]
+    return float(numbers[-2]), float(numbers[-1])
 
 
 def pixels(path: Path) -> NDArray[np.uint8]:
@@ -123,10 +131,8 @@ def test_the_matrix_is_saved_cell_by_cell(gallery: Gallery, tmp_path: Path) -> N
     )
     first = next(node for node in cells[0])
     place = [float(part) for part in first.get("d", "")[1:].split("h")[0].split(" ")]
-    group = cells[0].get("transform", "")
-    shift = [float(part) for part in group.removeprefix("translate(").removesuffix(")").split(" ")]
-    outer = next(node for node in picture if node.tag == f"{SVG}g").get("transform", "")
-    origin = [float(part) for part in outer.removeprefix("translate(").removesuffix(")").split(" ")]
+    shift = shift_of(cells[0])
+    origin = shift_of(next(node for node in picture if node.tag == f"{SVG}g"))
     left = float(heat.get("x", "0")) + origin[0] + shift[0] + place[0]
     top = float(heat.get("y", "0")) + origin[1] + shift[1] + place[1]
     for query, row in enumerate(ramp):
