@@ -96,6 +96,16 @@ def cleaned(executed: Path) -> Path:
 
 
 @pytest.fixture(scope="package")
+def stateless(executed: Path) -> Path:
+    """The same notebook as JupyterLab saves it by default, and VS Code always: without widget state."""
+    path = executed.with_name("stateless.ipynb")
+    notebook = nbformat.read(executed, as_version=4)
+    del notebook.metadata["widgets"]
+    nbformat.write(notebook, path)
+    return path
+
+
+@pytest.fixture(scope="package")
 def cdn(tmp_path_factory: pytest.TempPathFactory) -> Cdn:
     """The CDN's files; without a registry there are none, which only a machine without a network may say."""
     try:

@@ -18,11 +18,11 @@ NOT_LOADED = r"Failed to load resource.*\(https://(cdnjs|unpkg)"
 
 
 @pytest.fixture(scope="module")
-def pages(executed: Path, cleaned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of both notebooks' pages."""
+def pages(executed: Path, stateless: Path, cleaned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the notebooks' pages."""
     folder = tmp_path_factory.mktemp("nbconvert")
     command = [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", str(folder)]
-    subprocess.run([*command, str(executed), str(cleaned)], check=True, capture_output=True)
+    subprocess.run([*command, str(executed), str(stateless), str(cleaned)], check=True, capture_output=True)
     return folder
 
 
@@ -39,10 +39,14 @@ def test_shared(browser: Browser, pages: Path) -> None:
     check_interactive(framed(page), *made())
 
 
-@pytest.mark.shows("nbconvert HTML after `attnwidget clean`, offline", "the picture")
-def test_cleaned(browser: Browser, pages: Path) -> None:
+@pytest.mark.shows(
+    "nbconvert HTML without widget state (JupyterLab's default), or after `attnwidget clean`; offline",
+    "the picture",
+)
+@pytest.mark.parametrize("name", ["stateless", "clean"])
+def test_picture(browser: Browser, pages: Path, name: str) -> None:
     page = browser.new_page()
-    page.goto((pages / "clean.html").as_uri())
+    page.goto((pages / f"{name}.html").as_uri())
     check_picture(page.locator(".jp-OutputArea-output img:visible"))
 
 
