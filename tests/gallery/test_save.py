@@ -129,8 +129,8 @@ def test_the_matrix_is_saved_cell_by_cell(gallery: Gallery, tmp_path: Path) -> N
         " : window.gallery[0].app.explorer.palette.value.ramp(Math.sqrt(weight))))",
         pattern["rows"],
     )
-    first = next(node for node in cells[0])
-    place = [float(part) for part in first.get("d", "")[1:].split("h")[0].split(" ")]
+    corners = np.array([[float(part) for part in across[0].split()] for across in spans])
+    place = corners.min(axis=0)
     shift = shift_of(cells[0])
     origin = shift_of(next(node for node in picture if node.tag == f"{SVG}g"))
     left = float(heat.get("x", "0")) + origin[0] + shift[0] + place[0]
