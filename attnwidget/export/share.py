@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attnwidget.errors import NotRecordedError
+from attnwidget.errors import InputError, NotRecordedError
 from attnwidget.export.files import write_whole
 from attnwidget.export.frame import Look
 from attnwidget.export.page import page, still_of
@@ -118,8 +118,12 @@ def shared(
     record = service.shown
     if record is None:
         raise NotRecordedError("Nothing has run yet.", "Run a prompt first.")
+    try:
+        budget = budget_of(snapshot)
+    except InputError as error:
+        raise InputError(error.what, 'Pass "auto", "full", or a size such as "500 kB".') from None
     still = still_of(record, look)
-    text = page(service, state, still, budget=budget_of(snapshot))
+    text = page(service, state, still, budget=budget)
     if height is None:
         heads = max(site.heads for site in record.sites)
         height = state["height"] + FRAME + CHIPS * min(2, heads // 16)

@@ -202,7 +202,7 @@ def test_too_large_a_page_is_refused() -> None:
 
 @pytest.mark.parametrize("size", ["much", "5 parsecs", -1, True, 0])
 def test_a_size_that_is_none_is_refused(size: Any) -> None:
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match='Pass "auto", "full", or a size such as "500 kB"'):
         given(["a", "b"]).share(snapshot=size)
 
 
