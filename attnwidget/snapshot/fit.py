@@ -41,6 +41,7 @@ PREDICTED, PICTURES, TERMS, ROWS = 0.6, 0.2, 0.25, 0.25
 
 _SLACK, _SLACK_EACH = 200, 40  # what the header grows by, and by each site, when arrays are told in it
 _TRIES = 4
+_SAFE = 0.97  # sizes that are guessed are this true
 _SURE = 10_000  # what takes no more than this is not worth a guess
 
 
@@ -149,16 +150,36 @@ def _whole_rows(patterns: Patterns, room: int, held: Heads, query: int | None) -
     if not forms:
         return
     least = min(part.nbytes for part in forms)
-    shares: tuple[Heads, ...] = ({key: range(site.heads) for key, site in sites.items()}, held, {})
-    for heads in shares:
+    every: Heads = {key: range(site.heads) for key, site in sites.items()}
+    more = _more_heads(sites, held, room - forms[0].nbytes)
+    for heads, of in ((every, forms), (more, forms[:1]), (held, forms), ({}, forms)):
         if heads and terms_size(sites, heads) > 1.2 * (room - least) + _SURE:
             continue
         terms = keep_terms(sites, heads)
-        for part in forms:
+        recomputed = terms.facts["terms"] == "all" and not any(site.half_precision for site in sites.values())
+        for part in of:
             left = room - part.nbytes - terms.nbytes
             if left >= 0:
-                exact = part.facts["form"] == "exact" or terms.facts["terms"] == "all"
+                exact = part.facts["form"] == "exact" or recomputed
                 yield [part, terms, _rows(sites, held, None if exact else query, left)]
+
+
+def _more_heads(sites: Mapping[Key, Site], held: Heads, room: int) -> Heads:
+    """Return the held heads, and others from their layers on, as many as fit with queries and keys."""
+    chosen = {key: list(held.get(key, ())) for key in sites}
+    left = room * _SAFE - terms_size(sites, chosen)
+    keys = list(sites)
+    first = next((at for at, key in enumerate(keys) if chosen[key]), 0)
+    for key in keys[first:] + keys[:first]:
+        site = sites[key]
+        group = site.heads // site.kv_heads
+        each = terms_size(sites, {key: range(group)})
+        for start in range(0, site.heads, group):
+            if not site.has_scores or each > left:
+                break
+            chosen[key] = sorted({*chosen[key], *range(start, start + group)})
+            left -= each
+    return chosen
 
 
 def _top_rows(patterns: Patterns, room: int, held: Heads, query: int | None) -> Iterator[list[Part]]:

@@ -86,14 +86,24 @@ def test_any_budget_is_kept_to_and_more_of_it_is_never_worse(name: str) -> None:
 
 def test_the_held_heads_keep_queries_and_keys_where_not_all_do() -> None:
     one = record(*(site(layer) for layer in range(6)))
-    whole = encode(one)
-    snapshot = encode(one, budget=len(whole.data) // 2, held=HELD)
+    snapshot = encode(one, budget=8_000, held=HELD)
     assert snapshot.precision["terms"] == "some"
     again = decode(snapshot.data)
     np.testing.assert_array_equal(again.qk(0, 2)[0], one.qk(0, 2)[0])
     np.testing.assert_allclose(again.weights(0, 2), one.weights(0, 2), atol=2e-6)
     with pytest.raises(NotRecordedError, match="queries and keys"):
         again.qk(0, 1)
+
+
+def test_what_is_left_of_the_budget_goes_to_queries_and_keys_of_more_heads() -> None:
+    one = record(*(site(layer) for layer in range(6)))
+    kept = []
+    for budget in (12_000, 16_000, 20_000):
+        again = check(one, encode(one, budget=budget, held=HELD), budget)
+        kept.append(sum(each.terms_kept is not None for each in again.sites))  # type: ignore[attr-defined]
+        np.testing.assert_array_equal(again.qk(0, 2)[0], one.qk(0, 2)[0])
+    assert kept == sorted(kept)
+    assert kept[-1] > kept[0]
 
 
 def test_the_held_query_is_exact_in_all_heads_where_rows_were_cut() -> None:
