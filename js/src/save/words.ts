@@ -53,7 +53,8 @@ export function captionOf(explorer: Explorer, prompt: string, notes: readonly st
   else {
     const { layer, heads } = place;
     const combined = pattern !== undefined && pattern.head < 0 && heads.length > 1;
-    const names = combined ? nameOf(data, pattern.head) : `${headWord(heads)} ${formatList(heads)}`;
+    const each = heads.length > 6 ? `${heads.length} heads` : `${headWord(heads)} ${formatList(heads)}`;
+    const names = combined ? nameOf(data, pattern.head) : each;
     what.push(`layer ${layer}`, names);
   }
   const { query: focused, key } = explorer.focus.peek();

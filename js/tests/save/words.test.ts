@@ -16,6 +16,8 @@ describe("file names", () => {
     expect(fileName(explorer)).toBe("attnwidget-layer2-head3-matrix-view");
     explorer.data.value = { ...selfData(), patterns: Array(5).fill(last) };
     expect(fileName(explorer)).toBe("attnwidget-layer2-matrix-view");
+    explorer.data.value = { ...selfData(), patterns: Array(7).fill(last) };
+    expect(captionOf(explorer, "", [])[0]).toMatch(/ · layer 2 · 7 heads$/);
     explorer.view.value = "metrics";
     expect(fileName(explorer)).toBe("attnwidget-metrics-view");
     explorer.view.value = "neuron";
