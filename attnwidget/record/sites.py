@@ -59,6 +59,25 @@ class ScoreTerms:
 
 
 @dataclass(frozen=True, eq=False)
+class Lost:
+    """What a snapshot lost of each row of a head.
+
+    Parameters
+    ----------
+    error : float32 array [queries]
+        Largest absolute error of a weight that is kept.
+    rest : float32 array [queries]
+        Mass that was left out, at most.
+    floor : float32 array [queries]
+        The most that a weight which was left out can be; such are 0. It is 0 where none was.
+    """
+
+    error: Floats
+    rest: Floats
+    floor: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class Thumbnails:
     """Small pictures of the patterns of a site's heads.
 
@@ -181,6 +200,10 @@ class Site(ABC):
     @property
     def thumbnails(self) -> Thumbnails | None:
         """Small pictures of the run's patterns, where a snapshot has these and not the whole patterns."""
+        return None
+
+    def lost(self, head: int) -> Lost | None:
+        """Return what a snapshot lost of a head's rows; None where its weights are those of the run."""
         return None
 
     def visible(self, queries: Pick = ALL) -> NDArray[np.bool_]:

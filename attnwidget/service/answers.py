@@ -157,16 +157,23 @@ def answer_layer(
             pooled, reached = block_max(attention.weights(head), _of_head(visible, head)[None], size)
             pixels[head] = compand(pooled, reached)[0]
         pictures = buffers.add(pixels)
-    return {
+    lost = [attention.lost(int(head)) for head in chosen]
+    error = max([0.0 if exact else COMPAND_ERROR, *(float(each.error.max()) for each in lost if each)])
+    meta: LayerMeta = {
         "site": site,
         "layer": layer,
         "heads": [int(head) for head in chosen],
         "patterns": packed,
         "sinks": sinks,
         "thumbnails": pictures,
-        "error": 0.0 if exact else COMPAND_ERROR,
+        "error": error,
         "pooled": size,
-    }, buffers
+    }
+    if any(each is not None and each.floor.any() for each in lost):
+        whole = np.zeros(attention.queries, dtype=np.float32)
+        meta["rest"] = buffers.add(np.stack([whole if each is None else each.rest for each in lost]))
+        meta["floor"] = buffers.add(np.stack([whole if each is None else each.floor for each in lost]))
+    return meta, buffers
 
 
 def model_queries(heads: int, queries: int, keys: int) -> NDArray[np.intp]:
@@ -266,7 +273,7 @@ def answer_row(
     if attention.has_scores:
         values = attention.scores(chosen, query)[:, 0]
         scores = buffers.add(np.where(visible, values, np.float32(np.nan)))
-    return {
+    meta: RowMeta = {
         "site": site,
         "layer": layer,
         "heads": [int(head) for head in chosen],
@@ -274,7 +281,12 @@ def answer_row(
         "weights": weights,
         "scores": scores,
         "sink": [float(mass) for mass in attention.sink(chosen, query)[:, 0]],
-    }, buffers
+    }
+    lost = [attention.lost(int(head)) for head in chosen]
+    if any(lost):
+        meta["error"] = max(float(each.error[query]) for each in lost if each)
+        meta["floor"] = [0.0 if each is None else float(each.floor[query]) for each in lost]
+    return meta, buffers
 
 
 def answer_predictions(record: AttentionRecord) -> tuple[PredictionsMeta, Buffers]:

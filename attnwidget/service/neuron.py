@@ -46,6 +46,8 @@ def answer_neuron(
         "shared": list(range(kv_head * group, (kv_head + 1) * group)),
         "rotary": attention.rotary,
     }
+    if lost := attention.lost(head):
+        meta["error"], meta["floor"] = float(lost.error[query]), float(lost.floor[query])
     if attention.has_scores:
         terms = attention.terms(head, query)
         scores = attention.scores(head, query)[0, 0]

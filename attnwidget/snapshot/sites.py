@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnwidget.errors import NotRecordedError
-from attnwidget.record.sites import ALL, Floats, Pick, ScoreTerms, Site, Thumbnails
+from attnwidget.record.sites import ALL, Floats, Lost, Pick, ScoreTerms, Site, Thumbnails
 from attnwidget.snapshot.cells import WEIGHTS, Codes, Ints, places
-from attnwidget.wire.schema import StoredForm
+from attnwidget.wire.schema import U8_LEVELS, U8_NAN, StoredForm
 
 BLOCK_CELLS = 1 << 20
 """Scores computed at a time."""
@@ -214,6 +214,33 @@ class SnapshotSite(Site):
         reached = np.concatenate([[0], np.cumsum(skipped + 1)])
         ends = np.cumsum(counts)
         return not bool((reached[ends] - reached[ends - counts] > per_row).any())
+
+    def lost(self, head: int) -> Lost | None:
+        """Return what was lost of a head's rows; None where they are kept exactly, computed, or not there."""
+        (place,) = np.nonzero(self.cells.heads == head)
+        if len(place) == 0 or self.cells.form == "exact" or self._can_attend(head):
+            return None
+        error = np.full(self.queries, self.cells.error, dtype=np.float32)
+        rest, floor = np.zeros_like(error), np.zeros_like(error)
+        if self.cells.rest is not None:
+            rest = self.cells.rest[place[0]].astype(np.float32)
+            floor = self._floor(int(place[0]), rest)
+        if head in self.rows:
+            for array in (error, rest, floor):
+                array[self.row_query] = 0
+        return Lost(error, np.nan_to_num(rest), floor)
+
+    def _floor(self, place: int, rest: Floats) -> Floats:
+        """Return the most that a weight which a row left out can be: what it kept is no smaller."""
+        codes, counts = self.expanded[place], self.cells.counts
+        known = (codes > 0) & (codes < U8_NAN)
+        least = np.where(known, codes, U8_NAN).min(-1, initial=U8_NAN).astype(np.float32)
+        if counts is not None:
+            least[known.sum(-1) < counts.reshape(-1, self.queries)[place]] = 0
+        kept: Floats = np.square((least + np.float32(0.5)) / np.float32(U8_LEVELS), dtype=np.float32)
+        # Of a row with weights that are not numbers, nothing is known.
+        floor: Floats = np.where(np.isnan(rest), np.float32(1), np.minimum(rest, kept))
+        return floor
 
     def left_out(self, head: int) -> Floats | None:
         """Return the mass that the rows of a head leave out, at most: float32 [queries]; None if whole."""

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from attnwidget.service import Service
+from attnwidget.service.answers import answer_layer, answer_row
+from attnwidget.service.neuron import answer_neuron
+from attnwidget.snapshot import decode
 from attnwidget.snapshot.container import unpack
-from tests.wire.snapshots import FOLDER, asked, forms, record, reply
+from attnwidget.wire.arrays import unpack as read
+from tests.wire.snapshots import FOLDER, HELD, asked, forms, record, reply
 
 
 @pytest.mark.parametrize("form", ["exact", "dense", "top", "none"])
@@ -29,3 +34,32 @@ def test_the_kernel_still_says_the_same() -> None:
         now = reply(service, one["kind"], one["args"])
         assert one["meta"].keys() == now["meta"].keys()
         assert [len(part) for part in one["buffers"]] == [len(part) for part in now["buffers"]]
+
+
+@pytest.mark.parametrize("form", ["exact", "dense", "top"])
+def test_a_record_that_was_read_claims_no_more_than_the_snapshot(form: str) -> None:
+    shown, loaded = record(), decode((FOLDER / f"{form}.snapshot").read_bytes())
+    claims = set()
+    for site in shown.sites:
+        heads = list(range(site.heads))
+        wanted, true = answer_layer(shown, site.kind, site.layer, heads, thumbnails=False)
+        meta, buffers = answer_layer(loaded, site.kind, site.layer, heads, thumbnails=False)
+        weights, kept = read(wanted["patterns"], true.data), read(meta["patterns"], buffers.data)
+        floor = read(meta["floor"], buffers.data) if "floor" in meta else np.zeros(kept.shape[:2])
+        rest = read(meta["rest"], buffers.data) if "rest" in meta else np.zeros(kept.shape[:2])
+        left = (kept == 0) & (floor[..., None] > 0) & ~np.isnan(weights)
+        known = ~left & ~np.isnan(weights) & ~np.isnan(weights).any(-1, keepdims=True)
+        assert np.abs(weights - kept)[known].max() <= meta["error"] + 1e-6
+        assert (weights <= floor[..., None] + 1e-6)[left].all()
+        lost = np.where(left, weights, 0).sum(-1)
+        assert (lost <= rest + 1e-6)[~np.isnan(weights).any(-1)].all()
+        claims.add((meta["error"] > 0, "rest" in meta))
+        for query in (0, HELD):
+            row, _ = answer_row(loaded, site.kind, site.layer, heads, query)
+            for head in heads:
+                neuron, _ = answer_neuron(loaded, site.kind, site.layer, head, query)
+                assert neuron.get("floor", 0) == row.get("floor", [0] * site.heads)[head]
+            if query == HELD:
+                assert row.get("error", 0) == 0
+                assert not any(row.get("floor", []))
+    assert claims == {"exact": {(False, False)}, "dense": {(True, False)}, "top": {(True, True)}}[form]

@@ -90,14 +90,19 @@ function rowTerms(terms: StoredHeadTerms, query: number, keys: number): RowTerms
 /** Cells of a pattern that is drawn, as the kernel limits them. */
 const MAX_CELLS = 4096 ** 2;
 
+/** Of rows without numbers all is known: see `spreadNaN`. */
+function numbers(values: Float32Array | null): Float32Array | null {
+  return values?.map((value) => (Number.isNaN(value) ? 0 : value)) ?? null;
+}
+
 /** The most that weights which were left out can be, per query; null for whole rows. */
 function floorOf(found: SnapshotLayer, head: number): Float32Array | null {
-  return found.holds(head) ? found.floor(head) : new Float32Array(found.queries).fill(1);
+  return found.holds(head) ? numbers(found.floor(head)) : new Float32Array(found.queries).fill(1);
 }
 
 /** What was left out of each row. */
 function restOf(found: SnapshotLayer, head: number): Float32Array | null {
-  if (found.holds(head)) return found.rest(head);
+  if (found.holds(head)) return numbers(found.rest(head));
   return (found.sink(head) ?? new Float32Array(found.queries)).map((mass) => 1 - mass);
 }
 
