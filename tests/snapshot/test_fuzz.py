@@ -95,7 +95,7 @@ def test_noise_is_refused(noise: bytes, length: int, framed: bool) -> None:
     assert not survives(PREFIX.pack(MAGIC, VERSION, 0, length) + noise if framed else noise)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(st.sampled_from(FUZZED), st.data())
 def test_changed_bytes_are_survived(name: str, data: st.DataObject) -> None:
     golden = bytearray(read(name))
@@ -104,7 +104,7 @@ def test_changed_bytes_are_survived(name: str, data: st.DataObject) -> None:
     survives(bytes(golden))
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.sampled_from(FUZZED), st.data())
 def test_what_was_cut_short_is_refused(name: str, data: st.DataObject) -> None:
     golden = read(name)
@@ -112,7 +112,7 @@ def test_what_was_cut_short_is_refused(name: str, data: st.DataObject) -> None:
     assert not survives(golden + b"\0")
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.sampled_from(FUZZED), st.data())
 def test_other_headers_and_arrays_are_survived(name: str, data: st.DataObject) -> None:
     header, arrays = body_of(read(name))
