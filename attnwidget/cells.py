@@ -21,7 +21,7 @@ from weakref import WeakKeyDictionary
 
 from ipywidgets.widgets import widget as widget_module
 
-from attnwidget.saved import QUIET_SECONDS, Saver
+from attnwidget.saved import OPENING_SECONDS, Saver
 
 DEPTH = 3
 """A variable holds an explorer also through this many containers or attributes, one inside the other."""
@@ -102,7 +102,7 @@ class Cells:
             saver.visible = bool(place.shown) or (id(explorer) in boxed and not place.superseded)
             if saver.visible:
                 if attended and not saver.quick:
-                    saver.save_later(QUIET_SECONDS)
+                    saver.save_later(OPENING_SECONDS)
                 else:
                     saver.save()
             elif place.superseded and id(explorer) not in boxed and not self._is_held(explorer):

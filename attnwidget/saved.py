@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,7 +25,13 @@ EMPTY = {
 """State in place of a closed explorer's: of a model that every host knows, and that shows nothing."""
 
 QUIET_SECONDS = 1.0
-"""A snapshot is made anew once nothing has changed for so long; what opens on screen goes first."""
+"""A snapshot is made anew once nothing has changed, and the page has asked for nothing, for so long."""
+
+OPENING_SECONDS = 2.0
+"""What opens on screen goes first for so long."""
+
+MOST_SECONDS = 10.0
+"""A page that keeps asking puts a snapshot off by no more than this."""
 
 QUICK_CELLS = 250_000
 """Patterns of all heads with no more cells than this are encoded before the cell ends: some 50 ms."""
@@ -84,6 +91,7 @@ class Saver:
         self._dropped = threading.Event()
         self._making = threading.RLock()
         self._timer: threading.Timer | None = None
+        self._latest = 0.0
 
     @property
     def stale(self) -> bool:
@@ -105,6 +113,16 @@ class Saver:
 
     def save_later(self, seconds: float) -> None:
         """Make a snapshot on a thread, unless something changes meanwhile or nobody sees the explorer."""
+        self._latest = time.monotonic() + MOST_SECONDS
+        self._wait(seconds)
+
+    def asked(self) -> None:
+        """Let what the page asks for go first."""
+        timer = self._timer
+        if timer is not None and timer.is_alive() and time.monotonic() < self._latest:
+            self._wait(QUIET_SECONDS)
+
+    def _wait(self, seconds: float) -> None:
         self._stop_waiting()
         if not (self.visible and self.stale):
             return
@@ -166,6 +184,7 @@ class Saver:
         return snapshot.data
 
     def _save_if_visible(self) -> None:
+        self._timer = None
         if self.visible:
             self.save()
 

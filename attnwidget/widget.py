@@ -165,7 +165,7 @@ class AttentionExplorer(anywidget.AnyWidget):
         super().__init__(**shown | {"context": record.context or ""} | traits)
         self.set_trait("record_id", self._service_shown.id)
         self.set_trait("can_run", runner is not None)
-        self.on_msg(lambda _, content, buffers: self._service.handle(content, self.send))
+        self.on_msg(self._answer)
         if self._cells is not None:
             self._cells.made(self)
 
@@ -489,6 +489,10 @@ class AttentionExplorer(anywidget.AnyWidget):
         for names in ([], list(self._service.own)):
             self.set_trait("detectors", names)
         self._saver.changed()
+
+    def _answer(self, _: Any, content: Any, buffers: Any) -> None:
+        self._saver.asked()
+        self._service.handle(content, self.send)
 
     def _tell(self, status: Status) -> None:
         self.set_trait("status", status)

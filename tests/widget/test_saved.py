@@ -17,6 +17,7 @@ from attnwidget.service import Service
 from attnwidget.snapshot import Snapshot, unpack
 from attnwidget.snapshot.budget import budget_of
 from attnwidget.widget import AttentionExplorer, StateError
+from attnwidget.wire.schema import PROTOCOL
 
 
 def causal(n: int = 4, layers: int = 2, heads: int = 3) -> np.ndarray:
@@ -194,3 +195,22 @@ def test_what_is_dropped_while_it_is_made_is_not_stored(monkeypatch: pytest.Monk
     assert ex._snapshot == b""
     ex._saver.save()
     assert record_of(ex._snapshot) == ex.record_id
+
+
+def test_what_the_page_asks_for_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    ex = explorer()
+    monkeypatch.setattr(ex._saver, "_wait", waits.append)
+    request = {"protocol": PROTOCOL, "id": "a", "kind": "open", "record": "", "args": {}}
+    ask = {"content": {"data": {"method": "custom", "content": request}}, "buffers": []}
+    ex._handle_msg(ask)
+    assert waits == [], "nothing is put off where nothing is due"
+    ex._saver.save_later(5.0)
+    monkeypatch.setattr(ex._saver, "_timer", threading.Timer(60, lambda: None))
+    ex._saver._timer.daemon = True
+    ex._saver._timer.start()
+    ex._handle_msg(ask)
+    assert waits == [5.0, saved.QUIET_SECONDS]
+    ex._saver._latest = 0.0
+    ex._handle_msg(ask)
+    assert len(waits) == 2, "not for ever"
