@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,23 +26,32 @@ nb_ipywidgets_js = {
     },
 }
 """
-INDEX = "# A book\n\n```{toctree}\nwhole\nclean\n```\n"
+PICTURES = """
+nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
+"""
+"""What a reader of `conf.py` writes to have pictures in place of widgets."""
+
 # What myst-nb's pages ask for where a notebook holds widget state.
 ELSEWHERE = ["https://cdnjs.cloudflare.com/ajax/libs/require.js/", "https://cdn.jsdelivr.net/npm/"]
 NOT_LOADED = r"Failed to load resource.*\(https://(cdnjs|cdn\.jsdelivr)"
 
 
-@pytest.fixture(scope="module")
-def book(executed: Path, cleaned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the built pages."""
-    source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("book")
-    (source / "conf.py").write_text(CONF)
-    (source / "index.md").write_text(INDEX)
-    for path in (executed, cleaned):
-        shutil.copy(path, source)
-    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", str(source), str(built)]
+def build(notebooks: Sequence[Path], conf: str, folder: Path) -> Path:
+    """Return the folder of the built pages."""
+    (folder / "conf.py").write_text(conf)
+    names = "\n".join(path.stem for path in notebooks)
+    (folder / "index.md").write_text(f"# A book\n\n```{{toctree}}\n{names}\n```\n")
+    for path in notebooks:
+        shutil.copy(path, folder)
+    built = folder / "built"
+    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", str(folder), str(built)]
     subprocess.run(command, check=True, capture_output=True)
     return built
+
+
+@pytest.fixture(scope="module")
+def book(executed: Path, cleaned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build([executed, cleaned], CONF, tmp_path_factory.mktemp("book"))
 
 
 @pytest.mark.shows("myst-nb (Jupyter Book 1), `ex.share()`, offline", "everything interactive")
@@ -59,6 +69,13 @@ def test_shared(
 def test_cleaned(browser: Browser, book: Path) -> None:
     page = browser.new_page()
     page.goto((book / "clean.html").as_uri())
+    check_picture(page.locator(".cell_output img:visible"))
+
+
+@pytest.mark.shows("myst-nb with `nb_mime_priority_overrides` that take widgets out, offline", "the picture")
+def test_configured(browser: Browser, stateless: Path, tmp_path: Path) -> None:
+    page = browser.new_page()
+    page.goto((build([stateless], CONF + PICTURES, tmp_path) / "stateless.html").as_uri())
     check_picture(page.locator(".cell_output img:visible"))
 
 
