@@ -31,7 +31,7 @@ def few_colours(image: Image.Image, scene: Scene, areas: int, levels: int) -> Im
     packed = _packed(np.asarray(image))
     table = np.zeros(1 << 24, dtype=np.uint8)
     table[packed] = 1
-    found = np.flatnonzero(table)
+    found = np.flatnonzero(table.view(np.bool_))
     for start in range(0, len(found), BLOCK):
         some = found[start : start + BLOCK]
         parts = np.stack([some >> 16, some >> 8 & 255, some & 255], axis=1).astype(np.float32)
