@@ -9,6 +9,9 @@ from PIL import Image
 from attnwidget.export.paint import rgb
 from attnwidget.export.scene import Box, Cells, Label, Scene, Strokes
 
+MAX_FILLS = 40
+"""Colours of boxes that are kept whatever else there is."""
+
 BLOCK = 4096
 """Colours that are compared with the palette at a time."""
 
@@ -47,12 +50,13 @@ def colours_of(scene: Scene, most: int, levels: int) -> NDArray[np.float32]:
     """Return the colours of a scene, with shades of those that lie on paper: float32 [256 at most, 3]."""
     paper = np.array(rgb(scene.background), dtype=np.float64)
     areas: list[NDArray[np.float64]] = []
+    fills: list[NDArray[np.float64]] = []
     inks: dict[str, None] = {}
     for mark in scene.marks:
         match mark:
             case Box():
                 if mark.fill is not None:
-                    areas.append(paper + mark.opacity * (np.array([rgb(mark.fill)]) - paper))
+                    fills.append(paper + mark.opacity * (np.array([rgb(mark.fill)]) - paper))
                 if mark.edge is not None:
                     inks[mark.edge] = None
             case Cells():
@@ -60,16 +64,19 @@ def colours_of(scene: Scene, most: int, levels: int) -> NDArray[np.float32]:
                 areas.append(paper + flat[:, 3:] / 255 * (flat[:, :3] - paper))
             case Strokes() | Label():
                 inks[mark.colour] = None
-    known = np.unique(np.rint(np.concatenate([paper[None], *areas])), axis=0)
+    filled = np.unique(np.rint(np.concatenate([paper[None], *fills])), axis=0)
+    # A head's colour stays its own beside many colours of cells.
+    kept = filled if len(filled) <= MAX_FILLS else paper[None]
+    known = np.unique(np.rint(np.concatenate([filled, *areas])), axis=0)
     if len(known) > most:
         # In the order of a ramp, whose lightness rises from end to end.
         known = known[np.argsort(known @ (0.3, 0.6, 0.1), kind="stable")]
         known = known[np.linspace(0, len(known) - 1, most).round().astype(np.intp)]
     pure = np.array([rgb(ink) for ink in inks], dtype=np.float64).reshape(-1, 3)
-    count = min(levels, (255 - len(known)) // max(1, len(pure)))
+    count = min(levels, (255 - len(known) - len(kept)) // max(1, len(pure)))
     share = np.arange(1, max(1, count) + 1) / max(1, count)
     shades = (paper + share[:, None, None] * (pure - paper)).reshape(-1, 3)
-    whole = np.rint(np.concatenate([paper[None], known, shades]))
+    whole = np.rint(np.concatenate([kept, known, shades]))
     return np.unique(whole, axis=0).astype(np.float32)
 
 

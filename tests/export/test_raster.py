@@ -153,7 +153,9 @@ def test_few_colours_stay_those_of_the_marks() -> None:
     assert few.mode == "P"
     off = np.abs(np.asarray(few.convert("RGB")).astype(int) - np.asarray(image))
     assert off.max() <= 12
-    # What is wholly of one colour keeps it.
+    # What is wholly of one colour keeps it, however few colours the cells are left with.
+    fewer = np.asarray(few_colours(image, scene(*marks), 20, 6).convert("RGB"))
+    assert (fewer[84:108, 24:48] == (0xB6, 0x2E, 0xB0)).all()
     assert off[22:58, 22:218].max() == 0
     assert off[84:108, 24:48].max() == 0
     assert off[:16].max() == 0
