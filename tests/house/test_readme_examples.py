@@ -13,7 +13,8 @@ BLOCK = re.compile(r"(<!-- not run: (?P<why>[^>]+) -->\n)?```python\n(?P<code>.*
 BLOCKS = list(BLOCK.finditer(README.read_text(encoding="utf-8")))
 
 
-def test_examples_run_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples_run_offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     namespace: dict[str, object] = {}
     run = [block for block in BLOCKS if not block["why"]]
