@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -16,11 +14,10 @@ import traitlets as t
 
 from attnwidget.cells import cells
 from attnwidget.errors import InputError, MissingDependencyError, NotRecordedError
-from attnwidget.export import Look, Shared, describe, picture
-from attnwidget.export.image import check_paper, check_width, view_named, write_image
-from attnwidget.export.share import shared
+from attnwidget.export import describe, picture
 from attnwidget.metrics.table import HeadTable
 from attnwidget.metrics.targets import Target
+from attnwidget.outputs import Outputs
 from attnwidget.record import AttentionRecord, Pick
 from attnwidget.saved import EMPTY, Held, Saver, check_option
 from attnwidget.service import Service, state
@@ -73,7 +70,7 @@ def _told(trait: Any, help: str) -> Any:
     return _set(trait, help)
 
 
-class AttentionExplorer(anywidget.AnyWidget):
+class AttentionExplorer(Outputs, anywidget.AnyWidget):
     """An interactive view of one prompt's attention; every trait can be read, set, observed and linked.
 
     Parameters
@@ -277,123 +274,6 @@ class AttentionExplorer(anywidget.AnyWidget):
             self.metric = "entropy"
         self._tell_detectors()
 
-    def save_html(self, path: str | os.PathLike[str], *, snapshot: int | str = "full") -> Path:
-        """Save the explorer as one HTML file that opens from disk, without a kernel and without a network.
-
-        Parameters
-        ----------
-        path : path
-            The file; one that exists is replaced.
-        snapshot : "full", "auto", int or str
-            "full" keeps everything; a size such as "500 kB" bounds what is kept of the record, as stored, and
-            "auto" stands for 1 MB. The page says how exact its numbers are.
-
-        Returns
-        -------
-        Path
-
-        Raises
-        ------
-        InputError
-            If the file cannot be written, or the page would be too large.
-
-        Examples
-        --------
-        >>> import attnwidget as aw
-        >>> import tempfile, pathlib
-        >>> ex = aw.explore("The cat sat.")
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = ex.save_html(pathlib.Path(folder) / "cat.html")
-        ...     path.stat().st_size < 1_000_000
-        True
-        """
-        return self._shared(snapshot).save(path)
-
-    def share(self, *, snapshot: int | str = "auto", height: int | None = None) -> Shared:
-        """Return the explorer as a cell output that stays interactive without a kernel.
-
-        Displayed, it is a sandboxed frame that holds the same page as `save_html` writes; where frames are
-        taken out (a notebook that is not trusted, GitHub, e-mail) its picture is left.
-
-        Parameters
-        ----------
-        snapshot : "auto", "full", int or str
-            As in `save_html`.
-        height : int, optional
-            Height of the frame in CSS pixels; by default the whole explorer fits.
-
-        Returns
-        -------
-        Shared
-
-        Examples
-        --------
-        >>> import attnwidget as aw
-        >>> shared = aw.explore("The cat sat.").share()
-        >>> len(shared.html) < 1_000_000
-        True
-        """
-        return self._shared(snapshot, height)
-
-    def save_image(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        view: str | None = None,
-        width: float = 7.2,
-        dpi: float = 300,
-        theme: str = "light",
-        transparent: bool = False,
-        caption: bool = True,
-    ) -> Path:
-        """Write what the explorer shows as a picture for a paper or a talk.
-
-        Letters keep their size whatever the width, so that a picture of 3.5 inches fits a column of a paper
-        (89 mm) and one of 7.2 inches its page (183 mm), both unscaled. SVG and PDF are lines and real text.
-
-        Parameters
-        ----------
-        path : str or path
-            Ends in .png, .svg or .pdf.
-        view : {"head", "model", "matrix", "neuron", "text", "metrics"}, optional
-            The view on screen if not given; "heads" is another name of "metrics".
-        width : float
-            Inches, 2 to 40.
-        dpi : float
-            Pixels per inch of a PNG.
-        theme : {"light", "dark"}
-            The paper.
-        transparent : bool
-            Leave the paper out.
-        caption : bool
-            Draw the heading (model, layer, heads, prompt) and the notes (what is held, how exact, what is
-            left out). Without them the file's own description still says the same.
-
-        Returns
-        -------
-        Path
-            The file. The same view gives the same bytes.
-
-        Raises
-        ------
-        InputError
-            If the ending, the view, the width, the theme or the dpi is another.
-
-        Examples
-        --------
-        >>> import attnwidget as aw, pathlib, tempfile
-        >>> ex = aw.explore("The cat sat.")
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = ex.save_image(pathlib.Path(folder) / "cat.svg", view="matrix", width=3.5)
-        ...     "sat" in path.read_text(encoding="utf-8")
-        True
-        """
-        shown = view_named(view or self.view)
-        look = replace(
-            self._look(shown), dark=check_paper(theme), width=72 * check_width(width), caption=caption
-        )
-        return write_image(self._shown, look, path, dpi=dpi, transparent=transparent)
-
     def __repr__(self) -> str:
         return describe(self._shown, self._look())
 
@@ -416,10 +296,6 @@ class AttentionExplorer(anywidget.AnyWidget):
             return data, metadata
         data["image/png"] = base64.b64encode(png).decode("ascii")
         return data, {**metadata, "image/png": {"width": size[0], "height": size[1]}}
-
-    def _shared(self, snapshot: int | str, height: int | None = None) -> Shared:
-        state = cast(State, {name: getattr(self, name) for name in State.__annotations__})
-        return shared(self._service, state, self._look(), snapshot=snapshot, height=height)
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """Return the state, or a part of it, as it is sent and saved."""
@@ -444,30 +320,6 @@ class AttentionExplorer(anywidget.AnyWidget):
     def _held(self) -> Held:
         chosen = [{"site": self.site, "layer": self.layer, "head": head} for head in self.heads]
         return Held(cast(tuple[HeadRef, ...], (*chosen, *self.pinned)), self.selection["query"])
-
-    def _look(self, view: View | None = None) -> Look:
-        view = view or self.view
-        measures = view == "metrics" or (view == "model" and (self.order == "metric" or self.cut is not None))
-        return Look(
-            view=view,
-            site=self.site,
-            layer=self.layer,
-            heads=tuple(self.heads),
-            query=self.selection["query"],
-            key=self.selection["key"],
-            threshold=self.threshold,
-            scale=self.scale,
-            direction=self.direction,
-            dark=self.theme == "dark",
-            filters=self.filters,
-            combine=self.combine,
-            metric=self.metric,
-            order=self.order,
-            cut=self.cut,
-            pinned=tuple(self.pinned),
-            comparing=self.comparing,
-            measured=self.metrics() if measures else None,
-        )
 
     def _show(self, record: AttentionRecord) -> None:
         shown, before = self._service_shown, self._shown

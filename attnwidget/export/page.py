@@ -28,8 +28,16 @@ PRESSED = 8
 
 STYLE = """\
 .attnwidget-page > p { font: 13px system-ui, sans-serif }
-@media screen { .attnwidget-page[data-open="1"] > img { display: none } }
+@media screen {
+  .attnwidget-page[data-open="1"] > img { display: none }
+  .attnwidget-page .attnwidget:not([data-width="narrow"]) {
+    display: flex; flex-direction: column; max-height: calc(100vh - 26px);
+  }
+  .attnwidget-page .attnwidget:not([data-width="narrow"]) > * { flex: none }
+  .attnwidget-page .attnwidget:not([data-width="narrow"]) > .aw-main { flex: 0 1 auto; min-height: 260px }
+}
 @media print { .attnwidget-page[data-open="1"] > img ~ div { display: none } }"""
+"""The picture gives way to the explorer, on paper the explorer to the picture; low windows lower the view."""
 
 NO_SCRIPTS = "The interactive view needs JavaScript; the picture shows how it opens."
 

@@ -373,6 +373,21 @@ def test_on_paper_and_on_a_small_screen(
     explorer.theme = "auto"
 
 
+def test_in_a_low_window_the_view_is_lower(
+    tab: Tab, explorer: aw.AttentionExplorer, write: Callable[[str], str]
+) -> None:
+    tab.open(write(explorer.share().page))
+    Shown(tab)
+    assert tab.page is not None
+    main, footer = tab.page.locator(".aw-main"), tab.page.locator(".aw-footer")
+    for width, height in ((700, 640), (1000, 560), (1000, 1200)):
+        tab.page.set_viewport_size({"width": width, "height": height})
+        tab.page.wait_for_timeout(100)
+        assert footer.bounding_box()["y"] + footer.bounding_box()["height"] <= height  # type: ignore[index]
+        lower = main.bounding_box()["height"] < explorer.height  # type: ignore[index]
+        assert lower == (height != 1200)
+
+
 def test_with_scripts_switched_off(
     chromium: Browser, explorer: aw.AttentionExplorer, write: Callable[[str], str]
 ) -> None:

@@ -38,7 +38,16 @@ function mount(el: HTMLElement, transport: Transport): () => void {
   };
 }
 
+/** Colab's frame around an output. */
+interface Colab {
+  google?: {
+    colab?: { output?: { setIframeHeight?(height: number, resize: boolean, limits: object): void } };
+  };
+}
+
 function render({ model, el }: RenderContext): () => void {
+  // Outputs that are higher than Colab's frame would scroll within it; 0 lets it grow with its content.
+  (globalThis as Colab).google?.colab?.output?.setIframeHeight?.(0, true, { maxHeight: 5000 });
   // Jupyter's mark of a view whose model has no kernel.
   const isCut = () => el.closest(".jupyter-widgets-disconnected") !== null;
   return mount(el, new FallbackTransport(model, ATTNWIDGET_VERSION, { isCut }));
