@@ -39,7 +39,9 @@ def test_a_saved_page_is_measured_until_it_is_drawn(bundle: Path, tmp_path: Path
     assert 0 < found.steps["drawn"]["first"] <= found.steps["drawn"]["wall"]
 
 
-def test_what_is_shared_stands_beside_what_others_share() -> None:
+def test_what_is_shared_stands_beside_what_others_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Not every tool is installed wherever the tests run.
+    monkeypatch.setattr(sharing_report, "version", lambda tool: "1.0")
     key: sharing.Key = ("random", 64)
     found = sharing.Sharing({key: 300_000}, {key: 400_000}, absent={"treescope": "not installed"})
     found.pages["saved", "random", 64] = measured("saved", 100, 0.2)

@@ -39,6 +39,9 @@ def test_first_block_is_two_commands_that_exist() -> None:
         subprocess.run([*MAKE, "-n", target], check=True, capture_output=True)
 
 
+BADGE = "() => document.querySelector('img[alt=\"Open in Colab\"]').naturalWidth > 0"
+
+
 @pytest.mark.e2e
 @pytest.mark.release
 @pytest.mark.timeout(600)
@@ -49,6 +52,8 @@ def test_demo_draws(bundle: Path, browser: Browser) -> None:
         explorer = notebook.page.locator(".attnwidget[data-ready='1']").first
         explorer.wait_for()
         assert explorer.locator("canvas").count() > 0
-        assert browser.errors() == []
+        notebook.page.wait_for_function(BADGE)
+        # JupyterLab asks the browser for an attached picture before it puts in what is attached.
+        assert browser.errors(r"attachment:open-in-colab\.png") == []
         assert browser.offsite() == []
         notebook.page.close()

@@ -22,7 +22,7 @@ ARGUMENTS = [
     # Only loopback has an address, so whatever works here works offline.
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]
-LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:", "file:", "about:", "chrome:")
+LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "attachment:", "blob:", "file:", "about:", "chrome:")
 TIMEOUT_MS = 30_000
 
 
