@@ -186,13 +186,15 @@ def test_what_is_dropped_while_it_is_made_is_not_stored(monkeypatch: pytest.Monk
         return encode(service, **options)
 
     monkeypatch.setattr(saved, "encode", slow)
+    stored: list[bytes] = []
+    ex.observe(lambda change: stored.append(change.new), "_snapshot")
     thread = threading.Thread(target=ex._saver.save)
     thread.start()
     assert begun.wait(20)
     ex._saver.drop()
     gone_on.set()
     thread.join(20)
-    assert ex._snapshot == b""
+    assert (ex._snapshot, stored) == (b"", [])
     ex._saver.save()
     assert record_of(ex._snapshot) == ex.record_id
 
