@@ -17,6 +17,7 @@ from attnwidget.wire.arrays import Buffers
 from attnwidget.wire.patterns import COMPAND_ERROR, compand, mark
 from attnwidget.wire.schema import (
     MAX_MESSAGE_BYTES,
+    WHOLE_CELLS,
     HeadNote,
     LayerInfo,
     LayerMeta,
@@ -66,9 +67,14 @@ def describe_tokens(tokens: Sequence[Token]) -> Tokens:
     }
 
 
+def is_tiled(site: Site) -> bool:
+    """Whether a site's patterns are too large to send whole, so that they come as tiles."""
+    return site.queries * site.keys > WHOLE_CELLS
+
+
 def describe_site(site: Site) -> LayerInfo:
     """Return what the front end is told about one attention site."""
-    return {
+    info: LayerInfo = {
         "layer": site.layer,
         "heads": site.heads,
         "kv_heads": site.kv_heads,
@@ -80,6 +86,9 @@ def describe_site(site: Site) -> LayerInfo:
         "rotary": site.rotary,
         "fidelity": site.fidelity,
     }
+    if is_tiled(site):
+        info["tiled"] = True
+    return info
 
 
 def describe(record: AttentionRecord, head_notes: Iterable[HeadNote]) -> OpenMeta:

@@ -23,6 +23,7 @@ from attnwidget.service.answers import (
 )
 from attnwidget.service.detectors import make_detector
 from attnwidget.service.heads import Measurements, answer_metrics
+from attnwidget.service.live import answer_live
 from attnwidget.service.neuron import answer_neuron
 from attnwidget.wire.arrays import Buffers
 from attnwidget.wire.messages import Buffer, check_request, error_info, messages, reply_error, reply_ok
@@ -31,8 +32,8 @@ from attnwidget.wire.schema import HeadNote, Request, SiteKind, Status, Weightin
 PROGRESS_SECONDS = 0.1
 """Progress is told at most this often."""
 
-LONG = frozenset({"metrics"})
-"""Kinds of request that may take a second."""
+LONG = frozenset({"metrics", "model", "tiles", "strips", "column", "search"})
+"""Kinds of request that may take a while; `cancel` stops them between blocks of work."""
 
 IDLE: Status = {"phase": "idle", "run": None, "done": 0, "total": 0, "message": "", "error": None}
 
@@ -103,6 +104,7 @@ class Service:
         self._on_record, self._on_status = on_record, on_status
         self._lock = threading.RLock()
         self._current: _Run | None = None
+        self._asked: dict[str, threading.Event] = {}
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -130,8 +132,12 @@ class Service:
             if request["kind"] == "run":
                 prompt, context = request["args"]["prompt"], request["args"].get("context")
                 self._spawn(_Run(request["id"]), prompt, context, send)
-            elif request["kind"] in LONG and self._apart:
-                _on_thread(lambda: self._reply(request, send))
+            elif request["kind"] in LONG:
+                self._asked[request["id"]] = threading.Event()
+                if self._apart:
+                    _on_thread(lambda: self._reply(request, send))
+                else:
+                    self._reply(request, send)
             else:
                 self._reply(request, send)
         except Exception as error:
@@ -204,16 +210,21 @@ class Service:
         return fixed
 
     def cancel(self, run: str | None = None) -> None:
-        """Cancel the run under way, or only if it is `run`."""
+        """Cancel the run under way, or only if it is `run`; or the long request of that id."""
+        asked = None if run is None else self._asked.get(run)
+        if asked is not None:
+            asked.set()
         with self._lock:
             if self._current is not None and run in (None, self._current.id):
                 self._current.cancelled.set()
 
-    def _answer(self, request: Request) -> tuple[Any, Buffers]:
+    def _answer(self, request: Request, cancelled: Callable[[], bool]) -> tuple[Any, Buffers]:
         args, none = request["args"], Buffers()
         if request["kind"] == "cancel":
             self.cancel(args.get("id"))
             return {}, none
+        if request["kind"] == "live":
+            return answer_live()
         record = self._record(request["record"])
         match request["kind"]:
             case "open":
@@ -256,11 +267,14 @@ class Service:
         return cast(AttentionRecord, self.record)
 
     def _reply(self, request: Request, send: Send) -> None:
+        asked = self._asked.get(request["id"], _NEVER)
         try:
-            meta, buffers = self._answer(request)
+            meta, buffers = self._answer(request, asked.is_set)
         except Exception as error:
             send(reply_error(request["id"], error), [])
             return
+        finally:
+            self._asked.pop(request["id"], None)
         for content, parts in messages(reply_ok(request["id"], meta), buffers.data):
             send(content, parts)
 
@@ -324,6 +338,9 @@ class Service:
             if self._current is run:
                 status = {**IDLE, **changes, "run": run.id if changes.get("phase") == "running" else None}
                 self._on_status(status)  # type: ignore[arg-type]
+
+
+_NEVER = threading.Event()
 
 
 class _Run:

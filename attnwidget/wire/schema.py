@@ -30,6 +30,15 @@ U8_NAN = 254
 U8_MASKED = 255
 """Marks a masked cell in companded patterns."""
 
+UNREAD = -3.0
+"""Marks a weight that was not computed yet in float32 arrays; -2 is what a filter hides, on screen alone."""
+
+WHOLE_CELLS = 4_194_304
+"""Patterns of up to this many cells are sent whole; larger ones come as tiles."""
+
+TILE = 256
+"""Pixels of a tile's side; at level l a pixel stands for 2**l queries by 2**l keys."""
+
 SiteKind: TypeAlias = Literal["encoder", "decoder", "cross"]
 StreamKind: TypeAlias = Literal["encoder", "decoder"]
 View: TypeAlias = Literal["head", "model", "neuron", "matrix", "text", "metrics"]
@@ -42,6 +51,9 @@ Pair: TypeAlias = Literal["all", "aa", "ab", "ba", "bb"]
 Combine: TypeAlias = Literal["each", "mean", "max"]
 Weighting: TypeAlias = Literal["weights", "norms"]
 Order: TypeAlias = Literal["layer", "metric"]
+Pool: TypeAlias = Literal["max", "mean"]
+Flow: TypeAlias = Literal["into", "out"]
+Searched: TypeAlias = Literal["head", "query"]
 DType: TypeAlias = Literal["u1", "i4", "f4"]
 StoredForm: TypeAlias = Literal["exact", "dense", "top"]
 StoredShare: TypeAlias = Literal["all", "some", "none"]
@@ -153,7 +165,10 @@ class Tokens(TypedDict):
 
 
 class LayerInfo(TypedDict):
-    """One attention site; `fidelity` is the worst relative error of recomputed outputs, null if unchecked."""
+    """One attention site; `fidelity` is the worst relative error of recomputed outputs, null if unchecked.
+
+    `tiled` is there where its patterns have more than `WHOLE_CELLS` cells, which are never sent whole.
+    """
 
     layer: int
     heads: int
@@ -165,6 +180,7 @@ class LayerInfo(TypedDict):
     sinks: bool
     rotary: bool
     fidelity: float | None
+    tiled: NotRequired[bool]
 
 
 class SiteInfo(TypedDict):
@@ -260,13 +276,15 @@ class RunMeta(TypedDict):
 class LayerArgs(TypedDict):
     """`layer`: thumbnails of every head and the patterns of `heads`.
 
-    `thumbnails` is false where the front end has them already.
+    `thumbnails` is false where the front end has them already. A tiled layer sends thumbnails alone, of
+    sampled queries; `more` reads further ones before it answers.
     """
 
     site: SiteKind
     layer: int
     heads: list[int]
     thumbnails: bool
+    more: NotRequired[bool]
 
 
 class LayerMeta(TypedDict):
@@ -277,7 +295,9 @@ class LayerMeta(TypedDict):
     shown); a pixel is the largest weight of its block. `sinks` [heads, queries] f4 is what each query gives
     to its learned sink, exactly; null where there is none. Where a snapshot left out the smallest weights of
     rows, these are 0; `rest` [heads, queries] f4 is then the mass that each row lacks, and `floor` [heads,
-    queries] f4 the most that any cell of the row that was left out can hold, both 0 for whole rows.
+    queries] f4 the most that any cell of the row that was left out can hold, both 0 for whole rows. Of a
+    tiled layer `patterns` are those of no head, and `sampled` queries stand behind the thumbnails, whose
+    columns are `pooled` keys wide.
     """
 
     site: SiteKind
@@ -290,12 +310,17 @@ class LayerMeta(TypedDict):
     pooled: float
     rest: NotRequired[ArraySpec]
     floor: NotRequired[ArraySpec]
+    sampled: NotRequired[int]
 
 
 class ModelArgs(TypedDict):
-    """`model`: thumbnails of every head of every layer of one kind of attention."""
+    """`model`: thumbnails of every head of every layer of one kind of attention.
+
+    `more` reads further queries before it answers, where not all are read yet.
+    """
 
     site: SiteKind
+    more: NotRequired[bool]
 
 
 class ModelMeta(TypedDict):
@@ -374,9 +399,13 @@ class MetricInfo(TypedDict):
 
 
 class MetricsArgs(TypedDict):
-    """`metrics`: every metric and detector of every head of one kind of attention."""
+    """`metrics`: every metric and detector of every head of one kind of attention.
+
+    `more` reads further queries before it answers, where not all are read yet.
+    """
 
     site: SiteKind
+    more: NotRequired[bool]
 
 
 class MetricsMeta(TypedDict):
@@ -384,7 +413,8 @@ class MetricsMeta(TypedDict):
 
     Heads come layer after layer; `heads` is the number of each of `layers`. Values are not a number where
     nothing is eligible. A baseline is the metric of weights spread evenly over the visible keys. `sampled` of
-    `queries` queries were read: all of them, or evenly spaced ones.
+    `queries` queries were read: all of them, or evenly spaced ones. `margins` [metrics, all heads] f4 is then
+    the half width of each value's confidence interval at 95 %, not a number where there is none.
     """
 
     site: SiteKind
@@ -396,6 +426,7 @@ class MetricsMeta(TypedDict):
     counts: ArraySpec
     queries: int
     sampled: int
+    margins: NotRequired[ArraySpec]
 
 
 class NeuronArgs(TypedDict):
@@ -442,6 +473,142 @@ class NeuronMeta(TypedDict):
     error: NotRequired[float]
     floor: NotRequired[float]
     kept: NotRequired[list[HeadRef]]
+
+
+class TilesArgs(TypedDict):
+    """`tiles`: pieces of one head's pattern of a tiled layer, at one zoom.
+
+    Each of `tiles` is [row, column]: tile (r, c) of level l begins at query r * TILE * 2**l and key
+    c * TILE * 2**l. What takes long is answered in part; the front end asks again for the rest.
+    """
+
+    site: SiteKind
+    layer: int
+    head: int
+    level: int
+    pool: Pool
+    tiles: list[list[int]]
+
+
+class TilesMeta(TypedDict):
+    """Reply to `tiles`: codes [tiles, TILE, TILE] u1 companded, for those of `tiles` that are answered.
+
+    A pixel is the largest, or the mean, visible weight of its cells; `U8_MASKED` where none is visible, and
+    beyond the pattern's edge. `read` says of each tile how many of the 2**level queries behind a pixel were
+    computed, each exactly: all of them once it is whole. `error` is the largest absolute error of a weight.
+    """
+
+    site: SiteKind
+    layer: int
+    head: int
+    level: int
+    pool: Pool
+    tiles: list[list[int]]
+    codes: ArraySpec
+    read: list[int]
+    error: float
+
+
+class StripsArgs(TypedDict):
+    """`strips`: one query's row (or a key's column, "to") in every head, along the prompt, in `pixels`."""
+
+    site: SiteKind
+    position: int
+    direction: Direction
+    pixels: int
+
+
+class StripsMeta(TypedDict):
+    """Reply to `strips`: strips [all heads, pixels] u1 companded, layer after layer.
+
+    A pixel is the largest weight of `pooled` positions, `U8_MASKED` where none is visible. `peaks` [all
+    heads] i4 is the position of each head's largest weight (-1: none is visible) and `weights` [all heads] f4
+    that weight, exactly. `read` of `of` positions were computed: of a row always all.
+    """
+
+    site: SiteKind
+    position: int
+    direction: Direction
+    layers: list[int]
+    heads: list[int]
+    strips: ArraySpec
+    pooled: int
+    peaks: ArraySpec
+    weights: ArraySpec
+    read: int
+    of: int
+
+
+class ColumnArgs(TypedDict):
+    """`column`: what every query gives to one key, for some heads of one layer."""
+
+    site: SiteKind
+    layer: int
+    heads: list[int]
+    key: int
+
+
+class ColumnMeta(TypedDict):
+    """Reply to `column`: weights [heads, queries] f4, exact; `MASKED` where the key is out of reach.
+
+    It needs the softmax of every query. What takes long is answered in part: `read` of `of` queries, the
+    others are `UNREAD`; asked again, it goes on.
+    """
+
+    site: SiteKind
+    layer: int
+    heads: list[int]
+    key: int
+    weights: ArraySpec
+    read: int
+    of: int
+
+
+class SearchArgs(TypedDict):
+    """`search`: the heads, or queries of heads, with the most attention into (or out of) a span of tokens.
+
+    The span is `first` to `last`, half open. "into": what a query gives to the span's keys, of queries
+    outside of it; "out": what the span's queries give to keys outside of it. `by` "head" adds up over
+    queries, and "query" ranks single queries. What takes long is answered in part; asked again, it goes on.
+    """
+
+    site: SiteKind
+    first: int
+    last: int
+    flow: Flow
+    by: Searched
+    k: int
+
+
+class SearchMeta(TypedDict):
+    """Reply to `search`: hits [k, 4] i4 (layer, head, query, key) and values [k] f4, best first.
+
+    `query` is that of the largest value (by head: the query that gives most), `key` its strongest key in the
+    span (out: outside of it); -1 where there is none. By head a value is the sum over queries divided by
+    their number `of_queries`. `done` of `total` heads are searched.
+    """
+
+    site: SiteKind
+    first: int
+    last: int
+    flow: Flow
+    by: Searched
+    hits: ArraySpec
+    values: ArraySpec
+    of_queries: int
+    done: int
+    total: int
+
+
+class LiveArgs(TypedDict):
+    """`live`: the part of the front end that only a kernel can serve, which notebooks need not store."""
+
+
+class LiveMeta(TypedDict):
+    """Reply to `live`: a module [bytes] u1, compressed with gzip."""
+
+    version: str
+    module: ArraySpec
 
 
 class CancelArgs(TypedDict):
@@ -551,7 +718,20 @@ class SnapshotHeader(TypedDict):
 
 
 RequestKind: TypeAlias = Literal[
-    "open", "run", "layer", "model", "row", "predictions", "metrics", "neuron", "cancel"
+    "open",
+    "run",
+    "layer",
+    "model",
+    "row",
+    "predictions",
+    "metrics",
+    "neuron",
+    "tiles",
+    "strips",
+    "column",
+    "search",
+    "live",
+    "cancel",
 ]
 
 
@@ -606,6 +786,11 @@ REQUESTS: dict[str, tuple[type, type]] = {
     "predictions": (PredictionsArgs, PredictionsMeta),
     "metrics": (MetricsArgs, MetricsMeta),
     "neuron": (NeuronArgs, NeuronMeta),
+    "tiles": (TilesArgs, TilesMeta),
+    "strips": (StripsArgs, StripsMeta),
+    "column": (ColumnArgs, ColumnMeta),
+    "search": (SearchArgs, SearchMeta),
+    "live": (LiveArgs, LiveMeta),
     "cancel": (CancelArgs, CancelArgs),
 }
 """Request kind -> (arguments, reply)."""

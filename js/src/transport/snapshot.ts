@@ -22,7 +22,8 @@ type Cells = Float32Array | Uint8Array;
 type Kind = keyof Requests;
 type Meta<K extends Kind> = Requests[K]["meta"];
 type Args<K extends Kind> = Requests[K]["args"];
-type Answers = { [K in Kind]: (args: Args<K>) => Reply<K> | Promise<Reply<K>> };
+/** What a snapshot can answer; the rest needs a kernel. */
+type Answers = { [K in Kind]?: (args: Args<K>) => Reply<K> | Promise<Reply<K>> };
 
 /** Expanded patterns that are kept, in bytes. */
 const PATTERN_BYTES = 32 * 2 ** 20;
@@ -166,7 +167,10 @@ export class SnapshotTransport implements Transport {
     // Never before the caller has taken note of its request.
     await null;
     if (signal?.aborted || this.#closed) throw aborted();
-    const reply = await (this.#answers[kind] as (args: Args<K>) => Reply<K> | Promise<Reply<K>>)(args);
+    const answer = this.#answers[kind] as ((args: Args<K>) => Reply<K> | Promise<Reply<K>>) | undefined;
+    if (answer === undefined)
+      throw refuse("This needs a kernel, and this is a snapshot.", "Run the cell again.");
+    const reply = await answer(args);
     if (signal?.aborted || this.#closed) throw aborted();
     return reply;
   }

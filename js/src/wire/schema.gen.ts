@@ -19,6 +19,15 @@ export const U8_NAN = 254;
 /** Marks a masked cell in companded patterns. */
 export const U8_MASKED = 255;
 
+/** Marks a weight that was not computed yet in float32 arrays; -2 is what a filter hides, on screen alone. */
+export const UNREAD = -3;
+
+/** Patterns of up to this many cells are sent whole; larger ones come as tiles. */
+export const WHOLE_CELLS = 4.1943e+06;
+
+/** Pixels of a tile's side; at level l a pixel stands for 2**l queries by 2**l keys. */
+export const TILE = 256;
+
 export type SiteKind = "encoder" | "decoder" | "cross";
 
 export type StreamKind = "encoder" | "decoder";
@@ -42,6 +51,12 @@ export type Combine = "each" | "mean" | "max";
 export type Weighting = "weights" | "norms";
 
 export type Order = "layer" | "metric";
+
+export type Pool = "max" | "mean";
+
+export type Flow = "into" | "out";
+
+export type Searched = "head" | "query";
 
 export type DType = "u1" | "i4" | "f4";
 
@@ -148,7 +163,11 @@ export interface Tokens {
   segment: number[];
 }
 
-/** One attention site; `fidelity` is the worst relative error of recomputed outputs, null if unchecked. */
+/**
+ * One attention site; `fidelity` is the worst relative error of recomputed outputs, null if unchecked.
+ *
+ * `tiled` is there where its patterns have more than `WHOLE_CELLS` cells, which are never sent whole.
+ */
 export interface LayerInfo {
   layer: number;
   heads: number;
@@ -160,6 +179,7 @@ export interface LayerInfo {
   sinks: boolean;
   rotary: boolean;
   fidelity: number | null;
+  tiled?: boolean;
 }
 
 /** All layers of one kind of attention, with the streams on its two axes. */
@@ -249,13 +269,15 @@ export interface RunMeta {
 /**
  * `layer`: thumbnails of every head and the patterns of `heads`.
  *
- * `thumbnails` is false where the front end has them already.
+ * `thumbnails` is false where the front end has them already. A tiled layer sends thumbnails alone, of
+ * sampled queries; `more` reads further ones before it answers.
  */
 export interface LayerArgs {
   site: SiteKind;
   layer: number;
   heads: number[];
   thumbnails: boolean;
+  more?: boolean;
 }
 
 /**
@@ -266,7 +288,9 @@ export interface LayerArgs {
  * shown); a pixel is the largest weight of its block. `sinks` [heads, queries] f4 is what each query gives
  * to its learned sink, exactly; null where there is none. Where a snapshot left out the smallest weights of
  * rows, these are 0; `rest` [heads, queries] f4 is then the mass that each row lacks, and `floor` [heads,
- * queries] f4 the most that any cell of the row that was left out can hold, both 0 for whole rows.
+ * queries] f4 the most that any cell of the row that was left out can hold, both 0 for whole rows. Of a
+ * tiled layer `patterns` are those of no head, and `sampled` queries stand behind the thumbnails, whose
+ * columns are `pooled` keys wide.
  */
 export interface LayerMeta {
   site: SiteKind;
@@ -279,11 +303,17 @@ export interface LayerMeta {
   pooled: number;
   rest?: ArraySpec;
   floor?: ArraySpec;
+  sampled?: number;
 }
 
-/** `model`: thumbnails of every head of every layer of one kind of attention. */
+/**
+ * `model`: thumbnails of every head of every layer of one kind of attention.
+ *
+ * `more` reads further queries before it answers, where not all are read yet.
+ */
 export interface ModelArgs {
   site: SiteKind;
+  more?: boolean;
 }
 
 /**
@@ -357,9 +387,14 @@ export interface MetricInfo {
   own: boolean;
 }
 
-/** `metrics`: every metric and detector of every head of one kind of attention. */
+/**
+ * `metrics`: every metric and detector of every head of one kind of attention.
+ *
+ * `more` reads further queries before it answers, where not all are read yet.
+ */
 export interface MetricsArgs {
   site: SiteKind;
+  more?: boolean;
 }
 
 /**
@@ -367,7 +402,8 @@ export interface MetricsArgs {
  *
  * Heads come layer after layer; `heads` is the number of each of `layers`. Values are not a number where
  * nothing is eligible. A baseline is the metric of weights spread evenly over the visible keys. `sampled` of
- * `queries` queries were read: all of them, or evenly spaced ones.
+ * `queries` queries were read: all of them, or evenly spaced ones. `margins` [metrics, all heads] f4 is then
+ * the half width of each value's confidence interval at 95 %, not a number where there is none.
  */
 export interface MetricsMeta {
   site: SiteKind;
@@ -379,6 +415,7 @@ export interface MetricsMeta {
   counts: ArraySpec;
   queries: number;
   sampled: number;
+  margins?: ArraySpec;
 }
 
 /**
@@ -425,6 +462,138 @@ export interface NeuronMeta {
   error?: number;
   floor?: number;
   kept?: HeadRef[];
+}
+
+/**
+ * `tiles`: pieces of one head's pattern of a tiled layer, at one zoom.
+ *
+ * Each of `tiles` is [row, column]: tile (r, c) of level l begins at query r * TILE * 2**l and key
+ * c * TILE * 2**l. What takes long is answered in part; the front end asks again for the rest.
+ */
+export interface TilesArgs {
+  site: SiteKind;
+  layer: number;
+  head: number;
+  level: number;
+  pool: Pool;
+  tiles: number[][];
+}
+
+/**
+ * Reply to `tiles`: codes [tiles, TILE, TILE] u1 companded, for those of `tiles` that are answered.
+ *
+ * A pixel is the largest, or the mean, visible weight of its cells; `U8_MASKED` where none is visible, and
+ * beyond the pattern's edge. `read` says of each tile how many of the 2**level queries behind a pixel were
+ * computed, each exactly: all of them once it is whole. `error` is the largest absolute error of a weight.
+ */
+export interface TilesMeta {
+  site: SiteKind;
+  layer: number;
+  head: number;
+  level: number;
+  pool: Pool;
+  tiles: number[][];
+  codes: ArraySpec;
+  read: number[];
+  error: number;
+}
+
+/** `strips`: one query's row (or a key's column, "to") in every head, along the prompt, in `pixels`. */
+export interface StripsArgs {
+  site: SiteKind;
+  position: number;
+  direction: Direction;
+  pixels: number;
+}
+
+/**
+ * Reply to `strips`: strips [all heads, pixels] u1 companded, layer after layer.
+ *
+ * A pixel is the largest weight of `pooled` positions, `U8_MASKED` where none is visible. `peaks` [all
+ * heads] i4 is the position of each head's largest weight (-1: none is visible) and `weights` [all heads] f4
+ * that weight, exactly. `read` of `of` positions were computed: of a row always all.
+ */
+export interface StripsMeta {
+  site: SiteKind;
+  position: number;
+  direction: Direction;
+  layers: number[];
+  heads: number[];
+  strips: ArraySpec;
+  pooled: number;
+  peaks: ArraySpec;
+  weights: ArraySpec;
+  read: number;
+  of: number;
+}
+
+/** `column`: what every query gives to one key, for some heads of one layer. */
+export interface ColumnArgs {
+  site: SiteKind;
+  layer: number;
+  heads: number[];
+  key: number;
+}
+
+/**
+ * Reply to `column`: weights [heads, queries] f4, exact; `MASKED` where the key is out of reach.
+ *
+ * It needs the softmax of every query. What takes long is answered in part: `read` of `of` queries, the
+ * others are `UNREAD`; asked again, it goes on.
+ */
+export interface ColumnMeta {
+  site: SiteKind;
+  layer: number;
+  heads: number[];
+  key: number;
+  weights: ArraySpec;
+  read: number;
+  of: number;
+}
+
+/**
+ * `search`: the heads, or queries of heads, with the most attention into (or out of) a span of tokens.
+ *
+ * The span is `first` to `last`, half open. "into": what a query gives to the span's keys, of queries
+ * outside of it; "out": what the span's queries give to keys outside of it. `by` "head" adds up over
+ * queries, and "query" ranks single queries. What takes long is answered in part; asked again, it goes on.
+ */
+export interface SearchArgs {
+  site: SiteKind;
+  first: number;
+  last: number;
+  flow: Flow;
+  by: Searched;
+  k: number;
+}
+
+/**
+ * Reply to `search`: hits [k, 4] i4 (layer, head, query, key) and values [k] f4, best first.
+ *
+ * `query` is that of the largest value (by head: the query that gives most), `key` its strongest key in the
+ * span (out: outside of it); -1 where there is none. By head a value is the sum over queries divided by
+ * their number `of_queries`. `done` of `total` heads are searched.
+ */
+export interface SearchMeta {
+  site: SiteKind;
+  first: number;
+  last: number;
+  flow: Flow;
+  by: Searched;
+  hits: ArraySpec;
+  values: ArraySpec;
+  of_queries: number;
+  done: number;
+  total: number;
+}
+
+/** `live`: the part of the front end that only a kernel can serve, which notebooks need not store. */
+export interface LiveArgs {}
+
+/** Reply to `live`: a module [bytes] u1, compressed with gzip. */
+export interface LiveMeta {
+  version: string;
+  module: ArraySpec;
 }
 
 /** `cancel`: stop the request `id`, or the run that is under way. */
@@ -529,7 +698,7 @@ export interface SnapshotHeader {
   widths: number[];
 }
 
-export type RequestKind = "open" | "run" | "layer" | "model" | "row" | "predictions" | "metrics" | "neuron" | "cancel";
+export type RequestKind = "open" | "run" | "layer" | "model" | "row" | "predictions" | "metrics" | "neuron" | "tiles" | "strips" | "column" | "search" | "live" | "cancel";
 
 /** Front end -> kernel. `record` names the record that the request is about ("" for the current one). */
 export interface Request {
@@ -580,6 +749,11 @@ export interface Requests {
   predictions: { args: PredictionsArgs; meta: PredictionsMeta };
   metrics: { args: MetricsArgs; meta: MetricsMeta };
   neuron: { args: NeuronArgs; meta: NeuronMeta };
+  tiles: { args: TilesArgs; meta: TilesMeta };
+  strips: { args: StripsArgs; meta: StripsMeta };
+  column: { args: ColumnArgs; meta: ColumnMeta };
+  search: { args: SearchArgs; meta: SearchMeta };
+  live: { args: LiveArgs; meta: LiveMeta };
   cancel: { args: CancelArgs; meta: CancelArgs };
 }
 
@@ -612,6 +786,7 @@ const layerInfoShape: Shape = {
   sinks: "boolean",
   rotary: "boolean",
   fidelity: ["number", null],
+  "tiled?": "boolean",
 };
 
 const siteInfoShape: Shape = {
@@ -697,6 +872,7 @@ const metricsMetaShape: Shape = {
   counts: arraySpecShape,
   queries: "int",
   sampled: "int",
+  "margins?": arraySpecShape,
 };
 
 const storedRowsShape: Shape = {

@@ -1,0 +1,1 @@
+"""Exact rows, columns and tiles of patterns that are never held whole."""
