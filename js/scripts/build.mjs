@@ -59,6 +59,7 @@ const options = gallery
       entryPoints: { gallery: "src/entries/gallery.ts" },
       outdir: join(js, "dist"),
       sourcemap: true,
+      plugins: [styleText],
     }
   : {
       ...shared,
@@ -70,10 +71,12 @@ const options = gallery
 
 /**
  * What only a kernel can serve is a module of its own, which notebooks do not store. It reads and writes the signals of
- * the widget's module, so that both must have the same ones: the widget hands them over as it loads the module.
+ * the widget's module, so that both must have the same ones: the widget hands them over, as `signals`.
  */
 const live = {
   ...shared,
+  format: "iife",
+  globalName: "live",
   entryPoints: { live: "src/entries/live.ts" },
   outdir: join(root, "attnwidget", "static"),
   minify: true,
@@ -82,9 +85,10 @@ const live = {
     {
       name: "signals-of-the-widget",
       setup(build) {
-        build.onResolve({ filter: /^@preact\/signals-core$/ }, () => ({
-          path: join(js, "src", "live", "signals.ts"),
-        }));
+        const names = "batch, computed, effect, signal, untracked";
+        const contents = `export const { ${names} } = signals;`;
+        build.onResolve({ filter: /^@preact\/signals-core$/ }, ({ path }) => ({ path, namespace: "given" }));
+        build.onLoad({ filter: /.*/, namespace: "given" }, () => ({ contents }));
       },
     },
   ],
@@ -145,7 +149,8 @@ async function buildWidget() {
   await mkdir(options.outdir, { recursive: true });
   await writeFile(join(options.outdir, "widget.js"), pack(code));
   const built = await esbuild.build({ ...live, write: false });
-  const { code: text = "" } = await minify(built.outputFiles[0].text, more);
+  const module = `export default (signals) => { ${built.outputFiles[0].text}; return live.start };`;
+  const { code: text = "" } = await minify(module, more);
   await writeFile(join(options.outdir, "live.js.gz"), gzipSync(text, { level: 9 }));
 }
 

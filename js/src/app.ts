@@ -1,6 +1,7 @@
 // Puts the widget together: frame, pane, keyboard, theme.
 import { computed, untracked } from "@preact/signals-core";
 import { createExplorer, type ExplorerApp } from "./core/explorer";
+import { createLive, type Live, type StartLive } from "./core/live";
 import type { CreatePane, Pane } from "./core/types";
 import { panes } from "./panes";
 import type { Transport } from "./transport/types";
@@ -17,7 +18,6 @@ import { createLook } from "./ui/look";
 import { createSave } from "./ui/save";
 import { createTabs, tabId } from "./ui/tabs";
 import { createTray } from "./ui/tray";
-import type { View } from "./wire/schema.gen";
 
 export interface App {
   readonly root: HTMLElement;
@@ -37,20 +37,38 @@ function widthClass(width: number): string {
 }
 
 /** The text over the pane while there is nothing to draw. */
-function createPlaceholder(app: ExplorerApp, abort: AbortSignal): HTMLElement {
+function createPlaceholder(app: ExplorerApp, live: Live, abort: AbortSignal): HTMLElement {
   const placeholder = el("p", { class: "aw-placeholder" });
   follow(abort, () => {
     const failed = app.error.value !== null;
-    placeholder.hidden = app.data.value !== null;
+    const late = isLate(app, live);
+    placeholder.hidden = app.data.value !== null && !late;
     const text = app.running.value ? "Running the prompt …" : "Waiting for the first record …";
-    setText(placeholder, failed ? "Nothing to show yet." : text);
+    setText(
+      placeholder,
+      late
+        ? live.failed.value || "Loading the views of long prompts …"
+        : failed
+          ? "Nothing to show yet."
+          : text,
+    );
   });
   return placeholder;
 }
 
+/** Whether the layer on screen waits for the views of long prompts; a snapshot makes do without. */
+function isLate(app: ExplorerApp, live: Live): boolean {
+  return app.data.value?.info.tiled === true && app.source() !== "snapshot" && live.parts.value === null;
+}
+
 /** Shows one pane at a time, and only once there is data. */
-function mountPanes(app: ExplorerApp, host: HTMLElement, abort: AbortSignal): void {
-  const shown = computed<View | null>(() => (app.data.value === null ? null : app.view.value));
+function mountPanes(app: ExplorerApp, live: Live, host: HTMLElement, abort: AbortSignal): void {
+  const shown = computed<CreatePane | null>(() => {
+    const data = app.data.value;
+    if (data === null || isLate(app, live)) return null;
+    const view = app.view.value;
+    return (data.info.tiled && live.parts.value?.panes[view]) || panes[view];
+  });
   let pane: Pane | null = null;
   const clear = () => {
     pane?.destroy();
@@ -58,22 +76,34 @@ function mountPanes(app: ExplorerApp, host: HTMLElement, abort: AbortSignal): vo
     host.replaceChildren();
   };
   follow(abort, () => {
-    const view = shown.value;
+    const create = shown.value;
     // What a pane reads while it builds itself must not rebuild it.
     untracked(() => {
       // With the pane goes what it had in focus; keys must not fall through to the host then.
       if (host.matches(":focus-within"))
         host.closest<HTMLElement>(".attnwidget")?.focus({ preventScroll: true });
       clear();
-      const create: CreatePane | undefined = view === null ? undefined : panes[view];
-      if (create !== undefined) pane = create(host, app);
+      if (create !== null) pane = create(host, app);
     });
   });
   abort.addEventListener("abort", clear, { once: true });
 }
 
-/** Builds the widget into `host`; everything that it holds is let go of by `destroy`. */
-export function createApp(host: HTMLElement, transport: Transport): App {
+/** Puts what the live module brings into the frame, once it is here. */
+function joinLive(live: Live, root: HTMLElement, before: HTMLElement, abort: AbortSignal): void {
+  follow(abort, () => {
+    const parts = live.parts.value;
+    if (parts === null) return;
+    root.prepend(el("style", {}, parts.css));
+    before.before(parts.bar);
+  });
+}
+
+/**
+ * Builds the widget into `host`; everything that it holds is let go of by `destroy`. `start` is the live module, where
+ * it need not be fetched.
+ */
+export function createApp(host: HTMLElement, transport: Transport, start?: StartLive): App {
   const release = new AbortController();
   const abort = release.signal;
   const ids = createIds();
@@ -86,10 +116,12 @@ export function createApp(host: HTMLElement, transport: Transport): App {
     look.theme.value = app.theme.value;
   });
 
+  const request: Transport["request"] = (kind, args, more) => transport.request(kind, args, more);
+  const live = createLive({ app, request, signal: abort }, start);
   const paneHost = el("div", { class: "aw-pane" });
   const panel = el("div", { class: "aw-panel", role: "tabpanel", id: ids("panel") });
   const help = createHelp(ids("keys"), abort);
-  panel.append(paneHost, createPlaceholder(app, abort), help.element);
+  panel.append(paneHost, createPlaceholder(app, live, abort), help.element);
   const save = createSave(app, { root, pane: paneHost, redraw: look.redraw }, abort);
   const header = createHeader(app, abort);
   const main = el("div", { class: "aw-main" }, panel, createInspector(app, abort));
@@ -127,7 +159,8 @@ export function createApp(host: HTMLElement, transport: Transport): App {
   };
   measure();
   onResize(root, measure, abort);
-  mountPanes(app, paneHost, abort);
+  joinLive(live, root, main, abort);
+  mountPanes(app, live, paneHost, abort);
   markReady(app, root, abort);
 
   listenForKeys(

@@ -14,6 +14,7 @@ const ORDER = [
   "save",
   "ui",
   "panes",
+  "live",
   "app",
   "entries",
 ];

@@ -35,7 +35,15 @@ def unpacked(bundle: Path) -> str:
 def test_size(bundle: Path) -> None:
     assert 1_000 < (bundle / "widget.js").stat().st_size <= STORED
     # Packed once: what undoes the packing is not packed itself.
-    assert "import(" not in unpacked(bundle)
+    assert "packed=" not in unpacked(bundle)
+
+
+def test_the_live_module_is_one_piece(bundle: Path) -> None:
+    module = gzip.decompress((bundle / "live.js.gz").read_bytes()).decode()
+    # It is loaded from a blob, where nothing can be imported by its name.
+    assert not re.search(r"\bimport\b", module)
+    assert module.startswith("export default")
+    assert not re.search(r"(?:https?:)?//[a-z0-9-]+(?:\.[a-z0-9-]+)+", module)
 
 
 def test_asks_for_nothing_elsewhere(bundle: Path) -> None:

@@ -1,6 +1,7 @@
 // The gallery page: the whole widget over prepared data, one case or all of them.
 import "../app.css";
 import { type App, createApp } from "../app";
+import { start as startLive } from "../live";
 import { readSnapshot } from "../snapshot/read";
 import type { Answer } from "../transport/fixture";
 import { FixtureTransport, LocalState } from "../transport/fixture";
@@ -68,7 +69,7 @@ function mount(host: HTMLElement, item: GalleryCase, query: URLSearchParams, vie
   const answer = item.record === null ? nothing : createAnswer(item.record);
   const delay = Number(query.get("delay") ?? 0);
   return Array.from({ length: views }, () => ({
-    app: createApp(host, new FixtureTransport(state, answer, { delay })),
+    app: createApp(host, new FixtureTransport(state, answer, { delay }), startLive),
     state,
   }));
 }

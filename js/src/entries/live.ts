@@ -1,0 +1,2 @@
+// What the kernel sends when it is asked for the live module.
+export { start } from "../live";
