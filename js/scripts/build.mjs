@@ -3,6 +3,7 @@ import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import zopfli from "@gfx/zopfli";
 import * as esbuild from "esbuild";
 import { minify } from "terser";
 
@@ -123,8 +124,9 @@ function toLetters(bytes) {
  * The module as it is stored: compressed, since every explorer in a notebook carries a copy. It undoes itself with the
  * browser's own means, and is then loaded the way hosts load the text of a widget, from a blob.
  */
-function pack(module) {
-  const packed = gzipSync(module, { level: 9 });
+async function pack(module) {
+  // 3 % less than zlib.
+  const packed = await zopfli.gzipAsync(Buffer.from(module), { numiterations: 5 });
   return `// attnwidget ${version}: a compressed module; the sources are in js/src.
 const packed="${toLetters(packed)}";
 export default async()=>{
@@ -147,7 +149,7 @@ async function buildWidget() {
   const { code = "" } = await minify(outputFiles[0].text, more);
   console.log(`unpacked  ${Buffer.byteLength(code)} bytes`);
   await mkdir(options.outdir, { recursive: true });
-  await writeFile(join(options.outdir, "widget.js"), pack(code));
+  await writeFile(join(options.outdir, "widget.js"), await pack(code));
   const built = await esbuild.build({ ...live, write: false });
   const module = `export default (signals) => { ${built.outputFiles[0].text}; return live.start };`;
   const { code: text = "" } = await minify(module, more);
