@@ -98,6 +98,12 @@ class OutOfMemoryError(AttnWidgetError, MemoryError):
     code = "out-of-memory"
 
 
+class CacheError(AttnWidgetError, MemoryError):
+    """Queries and keys of a run cannot be kept: neither in memory nor on disk within what is allowed."""
+
+    code = "cache"
+
+
 class CancelledError(AttnWidgetError):
     """The user cancelled the run."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 from pathlib import Path
@@ -55,10 +56,15 @@ def lasting_copy(tensor: Tensor, device: torch.device) -> Tensor:
     On the CPU a large copy gets pages of its own. Taken from the heap, between the run's own short-lived
     tensors, it would keep those from being given back, which costs about as much again as the copy itself.
     """
-    if device.type != "cpu" or tensor.nbytes < _OWN_PAGES:
-        return tensor.to(device, copy=True, memory_format=torch.contiguous_format)
-    pages = torch.frombuffer(mmap.mmap(-1, tensor.nbytes, **_PAGES), dtype=tensor.dtype)
-    return pages.view(tensor.shape).copy_(tensor)
+    return own_pages(tuple(tensor.shape), tensor.dtype, device).copy_(tensor)
+
+
+def own_pages(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return a tensor that is not filled yet; on the CPU, and if it is large, in pages of its own."""
+    nbytes = math.prod(shape) * dtype.itemsize
+    if device.type != "cpu" or nbytes < _OWN_PAGES:
+        return torch.empty(shape, dtype=dtype, device=device)
+    return torch.frombuffer(mmap.mmap(-1, nbytes, **_PAGES), dtype=dtype).view(shape)
 
 
 def _readable(size: int) -> str:

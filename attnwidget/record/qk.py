@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attnwidget.record.sites import ALL, Floats, Pick, ScoreTerms, Site
+from attnwidget.record.sites import ALL, Floats, Pick, Place, ScoreTerms, Site
 
 # Elements of one block of scores: larger ones fall out of the cache, smaller ones spend their time in calls.
 BLOCK_ELEMENTS = 1 << 19
@@ -33,6 +33,9 @@ class QKSite(Site):
     rounded : bool
         Whether scores are rounded to the dtype of q at each step, as an eager run in half precision does;
         otherwise everything is computed in float32.
+    on_disk : bool
+        Whether queries and keys are memory-mapped files. Of a layer with a sliding window all keys are kept,
+        too: a query anywhere in the prompt may be asked for, and together their windows cover it.
     """
 
     q: Tensor
@@ -40,6 +43,14 @@ class QKSite(Site):
     bias: Tensor | None = None
     sink_scores: Tensor | None = None
     rounded: bool = False
+    on_disk: bool = False
+
+    @property
+    def place(self) -> Place:
+        """Where queries and keys lie."""
+        if self.on_disk:
+            return "disk"
+        return "memory" if self.q.device.type == "cpu" else "device"
 
     @property
     def has_scores(self) -> bool:

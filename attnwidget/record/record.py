@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from attnwidget.errors import InputError, NoAttentionError, NotRecordedError, ShapeError
 from attnwidget.record.given import sites_from_attentions
 from attnwidget.record.norms import norm_site
-from attnwidget.record.sites import ALL, Floats, Kind, Pick, ScoreTerms, Site
+from attnwidget.record.sites import ALL, Floats, Kind, Pick, Place, ScoreTerms, Site
 from attnwidget.record.tokens import Token, text_tokens
 from attnwidget.record.words import WordSite, merged_site, word_starts, word_tokens
 from attnwidget.wire.schema import Precision
@@ -236,6 +236,12 @@ class AttentionRecord:
         """Bytes held, arrays that sites share counted once."""
         shared = {key: size for site in self.sites for key, size in site.shared}
         return sum(site.nbytes for site in self.sites) + sum(shared.values())
+
+    @property
+    def place(self) -> Place:
+        """Where most of it lies: in memory, on the model's device, or on disk."""
+        places = {site.place for site in self.sites}
+        return next(place for place in ("disk", "device", "memory") if place in places)
 
     @property
     def whole(self) -> bool:

@@ -16,6 +16,7 @@ from attnwidget.record.visibility import Visibility
 Kind: TypeAlias = Literal["encoder", "decoder", "cross"]
 Route: TypeAlias = Literal["interface", "functional", "softmax", "given"]
 Pick: TypeAlias = "slice | int | Sequence[int] | NDArray[np.integer]"
+Place: TypeAlias = Literal["memory", "device", "disk"]
 Floats: TypeAlias = NDArray[np.float32]
 
 ALL = slice(None)
@@ -170,6 +171,11 @@ class Site(ABC):
     @abstractmethod
     def nbytes(self) -> int:
         """Bytes held by this site alone; see `shared` for what it shares with others."""
+
+    @property
+    def place(self) -> Place:
+        """Where its arrays lie: in memory, on the model's device, or on disk."""
+        return "memory"
 
     @property
     def shared(self) -> tuple[tuple[int, int], ...]:
