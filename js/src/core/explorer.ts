@@ -18,7 +18,7 @@ import { createRuns } from "./runs";
 import { headsOffered, present, presentRows } from "./shown";
 import { Traits } from "./synced";
 import { queryAsked, TermsReader } from "./terms";
-import type { Explorer, Focus, LayerData, Palette, Prediction } from "./types";
+import type { ExactColumn, Explorer, Focus, LayerData, Palette, Prediction } from "./types";
 
 /** What the frame around the panes needs besides what panes see. */
 export interface ExplorerApp extends Explorer {
@@ -443,6 +443,7 @@ export function createExplorer(
     pins: pins.pins,
     compared,
     exact,
+    columns: signal<readonly ExactColumn[]>([]),
     predictions,
     error: reports.error,
     prompt: traits.read("prompt"),

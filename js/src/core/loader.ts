@@ -1,10 +1,10 @@
 // Fetches the layers of a record, keeps them under a byte budget, and asks only for what is missing.
 import type { Transport } from "../transport/types";
 import { readArray } from "../wire/arrays";
-import type { LayerMeta, OpenMeta, PredictionsMeta } from "../wire/schema.gen";
+import type { LayerMeta, OpenMeta, PredictionsMeta, SiteInfo } from "../wire/schema.gen";
 import { findLayer, findSite, type Place, tokensOf } from "./clamp";
 import { Lru } from "./lru";
-import { createPattern } from "./pattern";
+import { createPattern, createUnread } from "./pattern";
 import type { LayerData, Pattern, Prediction, Thumbnails } from "./types";
 
 const LAYER_BYTES = 96 * 2 ** 20;
@@ -101,8 +101,18 @@ export class LayerLoader {
     signal: AbortSignal,
   ): Promise<CachedLayer> {
     const args = { site: place.site, layer: place.layer, heads, thumbnails: cached === undefined };
+    const site = findSite(meta, place.site);
+    const info = site && findLayer(site, place.layer);
+    const tiled = info?.tiled && this.#transport.kind !== "snapshot" ? info : null;
+    if (tiled) args.heads = [];
     const reply = await this.#transport.request("layer", args, { record: meta.record, signal });
     const [patterns, bytes] = readPatterns(reply.meta, reply.buffers);
+    // Patterns of a tiled layer come piece by piece, to whoever draws them.
+    if (site && tiled) {
+      const count = (stream: SiteInfo["query_stream"]) => tokensOf(meta, stream).label.length;
+      const shape = [count(site.query_stream), count(site.key_stream)] as const;
+      for (const head of heads) patterns.set(head, createUnread(head, ...shape, tiled));
+    }
     const thumbnails = readThumbnails(reply.meta, reply.buffers) ?? cached?.thumbnails;
     if (thumbnails === undefined)
       throw new RangeError(`The reply for layer ${place.layer} lacks thumbnails.`);

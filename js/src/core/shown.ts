@@ -118,11 +118,14 @@ export function describeHidden(data: LayerData): string {
   if (shown === undefined || shown.rule === null || patterns.length === 0) return "";
   const before = known.get(data);
   if (before !== undefined) return before;
+  const words = shown.rule.words.join(", ");
+  // Of a long prompt too few weights are here to tell their share.
+  if (data.info.tiled) return `${words}, nothing is renormalised`;
   const { share, sampled, queries } = undrawn(shown.whole.patterns, patterns);
   const kind = data.record.weighting === "norms" ? "shares of norms" : "weight";
   const read =
     sampled < queries ? ` (sampled ${formatCount(sampled)} of ${formatCount(queries)} queries)` : "";
-  const text = `${shown.rule.words.join(", ")}: ${formatShare(share)} of the ${kind}${read} is not drawn, nothing is renormalised`;
+  const text = `${words}: ${formatShare(share)} of the ${kind}${read} is not drawn, nothing is renormalised`;
   known.set(data, text);
   return text;
 }

@@ -31,7 +31,10 @@ export interface Pattern {
   readonly keys: number;
   /** Largest absolute error of `weight`; 0 when the values are exact float32. */
   readonly error: number;
-  /** Weight from 0 to 1, NaN when the model gave none, MASKED (-1) out of reach, HIDDEN (-2) hidden by a filter. */
+  /**
+   * Weight from 0 to 1, NaN when the model gave none, MASKED (-1) out of reach, HIDDEN (-2) hidden by a filter, UNREAD
+   * (-3) not computed yet.
+   */
   weight(query: number, key: number): number;
   /** What a query leaves to its learned sink, where that is known by itself. */
   sink?(query: number): number;
@@ -141,6 +144,18 @@ export interface Focus {
   readonly key: number | null;
 }
 
+/** What every query gives to one key, of a long prompt: exact, UNREAD where it is not computed yet. */
+export interface ExactColumn {
+  readonly site: SiteKind;
+  readonly layer: number;
+  readonly head: number;
+  readonly key: number;
+  readonly weights: Float32Array;
+  /** `read` of `of` queries are computed. */
+  readonly read: number;
+  readonly of: number;
+}
+
 export interface Prediction {
   readonly label: string;
   readonly prob: number;
@@ -207,6 +222,8 @@ export interface Explorer {
   readonly compared: ReadonlySignal<readonly Compared[]>;
   /** Exact rows of the focused query for the chosen heads, when they have arrived; else empty. */
   readonly exact: ReadonlySignal<readonly ExactRow[]>;
+  /** Columns of the focused key for the chosen heads; the views of long prompts put them here, and nobody else. */
+  readonly columns: Signal<readonly ExactColumn[]>;
   /** What the model expects after the token at `query`, best first; empty when it is not a causal model. */
   readonly predictions: ReadonlySignal<(query: number) => readonly Prediction[]>;
   readonly error: ReadonlySignal<ErrorInfo | null>;

@@ -1,7 +1,7 @@
 // One small block per head beside a token: how much it gets from, or gives to, the token in focus.
 import type { Palette } from "../core/types";
 import { css } from "../math/colour";
-import { isHidden, isMasked } from "../math/weights";
+import { isHidden, isMasked, isUnread } from "../math/weights";
 import { drawDots, drawHatchMark } from "./hatch";
 
 export interface BlocksData {
@@ -37,6 +37,8 @@ export function drawBlocks(
     for (let slot = 0; slot < colours.length; slot++) {
       const weight = data.weight(slot, index);
       if (isHidden(weight)) hidden = true;
+      // Not computed yet: no block, and no texture that says more than is known.
+      if (isUnread(weight)) reachable = true;
       if (isMasked(weight)) continue;
       reachable = true;
       const x = view.x + slot * width;

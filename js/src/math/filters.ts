@@ -1,7 +1,7 @@
 // What filters leave of a pattern, and several patterns put together into one. Nothing is ever renormalised.
 import type { Combine, Filters, Tokens } from "../wire/schema.gen";
-import { MASKED } from "../wire/schema.gen";
-import { HIDDEN, isMasked, isWeight, meanRows, sinkOf, type Weights } from "./weights";
+import { MASKED, UNREAD } from "../wire/schema.gen";
+import { HIDDEN, isMasked, isUnread, isWeight, meanRows, sinkOf, type Weights } from "./weights";
 
 /** What the filters mean for the tokens of one layer. */
 export interface Rule {
@@ -41,11 +41,12 @@ export function ruleOf({ pair, special, top }: Filters, queries: Sided, keys: Si
   return { hides, queryOff, keyOff, top, words };
 }
 
-/** The least weight that is among the `top` largest; equal ones all stay. */
+/** The least weight that is among the `top` largest; equal ones all stay. `UNREAD` where some weight is not here yet. */
 function cutoff(row: ArrayLike<number>, top: number): number {
   const best: number[] = [];
   for (let i = 0; i < row.length; i++) {
     const weight = row[i] as number;
+    if (isUnread(weight)) return UNREAD;
     if (!isWeight(weight) || (best.length === top && weight <= (best[top - 1] as number))) continue;
     let at = best.length;
     while (at > 0 && (best[at - 1] as number) < weight) at--;
@@ -55,11 +56,14 @@ function cutoff(row: ArrayLike<number>, top: number): number {
   return best.length < top ? 0 : (best[top - 1] as number);
 }
 
+/** Whether the rule hides a cell that is in reach. */
+function hidden(weight: number, query: number, key: number, rule: Rule): boolean {
+  return (!isMasked(weight) || isUnread(weight)) && rule.hides(query, key);
+}
+
 /** One query's row with `HIDDEN` where the rule hides a key; what is out of reach stays so. */
 export function filterRow(row: ArrayLike<number>, query: number, rule: Rule): Float32Array {
-  const kept = Float32Array.from(row, (weight, key) =>
-    !isMasked(weight) && rule.hides(query, key) ? HIDDEN : weight,
-  );
+  const kept = Float32Array.from(row, (weight, key) => (hidden(weight, query, key, rule) ? HIDDEN : weight));
   if (rule.top <= 0) return kept;
   const least = cutoff(kept, rule.top);
   return kept.map((weight) => (isWeight(weight) && weight < least ? HIDDEN : weight));
@@ -81,21 +85,24 @@ export function filterWeights(source: Weights, rule: Rule): Pick<Weights, "weigh
   return {
     weight(query, key) {
       const weight = source.weight(query, key);
-      if (isMasked(weight)) return weight;
-      if (rule.hides(query, key)) return HIDDEN;
-      return rule.top > 0 && isWeight(weight) && weight < least(query) ? HIDDEN : weight;
+      if (hidden(weight, query, key, rule)) return HIDDEN;
+      if (rule.top <= 0 || !isWeight(weight)) return weight;
+      const cut = least(query);
+      // What the strongest are, only a whole row tells.
+      return isUnread(cut) ? cut : weight < cut ? HIDDEN : weight;
     },
     sink: (query) => sinkOf(source, query),
   };
 }
 
-/** Mean or maximum of several numbers that are weights; masked only where all are; NaN where any is. */
+/** Mean or maximum of several numbers that are weights; masked only where all are; NaN, or not read, where any is. */
 function together(how: Combine, count: number, at: (index: number) => number): number {
   let sum = 0;
   let most = MASKED;
   let seen = 0;
   for (let index = 0; index < count; index++) {
     const weight = at(index);
+    if (isUnread(weight)) return weight;
     if (isMasked(weight)) continue;
     seen++;
     sum += weight;

@@ -1,12 +1,12 @@
 // Weights as numbers: codes of the wire, rows and columns of a pattern, top keys, ranks, means.
-// Masked cells are negative and are never counted; a weight that is not a number stays visible as NaN.
-import { MASKED, U8_LEVELS, U8_MASKED, U8_NAN } from "../wire/schema.gen";
+// Cells without a weight are negative and are never counted; a weight that is not a number stays visible as NaN.
+import { MASKED, U8_LEVELS, U8_MASKED, U8_NAN, UNREAD } from "../wire/schema.gen";
 
 /** A queries x keys matrix of weights; any `Pattern` of the core is one. */
 export interface Weights {
   readonly queries: number;
   readonly keys: number;
-  /** Weight from 0 to 1, NaN when the model gave none, negative when the key is out of reach or hidden. */
+  /** Weight from 0 to 1, NaN when the model gave none, negative when the key is out of reach, hidden or not read yet. */
   weight(query: number, key: number): number;
   /** What a row leaves to its learned sink, where that is known by itself. */
   sink?(query: number): number;
@@ -15,17 +15,22 @@ export interface Weights {
 /** Marks a weight that a filter hides, as opposed to one that is out of reach. */
 export const HIDDEN = -2;
 
-/** There is nothing to draw: the key is out of reach, or a filter hides it. */
+/** There is nothing to draw: the key is out of reach, a filter hides it, or the weight is not here yet. */
 export function isMasked(weight: number): boolean {
   return weight < 0;
 }
 
 export function isHidden(weight: number): boolean {
-  return weight <= HIDDEN;
+  return weight === HIDDEN;
+}
+
+/** The weight of a long prompt's cell that was not computed yet: neither a weight nor out of reach. */
+export function isUnread(weight: number): boolean {
+  return weight === UNREAD;
 }
 
 export function isOutOfReach(weight: number): boolean {
-  return weight < 0 && weight > HIDDEN;
+  return weight === MASKED;
 }
 
 /** A weight that counts: neither masked nor NaN. */
@@ -109,7 +114,7 @@ export function sinkOf(source: Weights, query: number): number {
  * Mean over several rows (heads), position by position.
  *
  * A head that cannot reach the position does not count; where no head can, the mean is masked (or hidden, if
- * a filter hides one); NaN stays NaN.
+ * a filter hides one); NaN stays NaN. Where some head's weight is not read yet, neither is the mean.
  */
 export function meanRows(rows: readonly ArrayLike<number>[]): Float32Array {
   const length = rows[0]?.length ?? 0;
@@ -120,12 +125,12 @@ export function meanRows(rows: readonly ArrayLike<number>[]): Float32Array {
     let none = MASKED;
     for (const row of rows) {
       const value = row[i] as number;
-      if (isHidden(value)) none = HIDDEN;
+      none = Math.min(none, value);
       if (isMasked(value)) continue;
       sum += value;
       count++;
     }
-    mean[i] = count === 0 ? none : sum / count;
+    mean[i] = count === 0 || isUnread(none) ? none : sum / count;
   }
   return mean;
 }

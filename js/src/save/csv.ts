@@ -1,7 +1,15 @@
 // What is on screen as a table: comma-separated, quoted as RFC 4180 says, exact to the last digit of float32.
 import { areOf } from "../core/measures";
 import { measureOf, nameOf } from "../core/shown";
-import type { Compared, Explorer, HeadMetrics, LayerData, Pattern, ScoreTerms } from "../core/types";
+import type {
+  Compared,
+  ExactRow,
+  Explorer,
+  HeadMetrics,
+  LayerData,
+  Pattern,
+  ScoreTerms,
+} from "../core/types";
 import { isMasked, sinkOf } from "../math/weights";
 import type { Tokens } from "../wire/schema.gen";
 
@@ -49,19 +57,30 @@ const place = (tokens: Tokens, index: number): readonly [number, string] => [
 ];
 const SINK: readonly Cell[] = [null, "sink"];
 
-function* weightsOf(data: LayerData, pattern: Pattern, least: number): Generator<Cell[]> {
+/** `rows` are those that are here of a tiled layer, whose other cells are not; null where all are. */
+function* weightsOf(
+  data: LayerData,
+  pattern: Pattern,
+  least: number,
+  rows: readonly ExactRow[] | null,
+): Generator<Cell[]> {
   const { queryTokens, keyTokens, info } = data;
   const head = pattern.head < 0 ? nameOf(data, pattern.head) : pattern.head;
   // What a snapshot left out is unknown, not zero.
   const holes = pattern.floor !== undefined;
+  const error = rows === null ? pattern.error : 0;
   for (let query = 0; query < pattern.queries; query++) {
+    const row = rows?.find(
+      (one) => one.query === query && one.head === pattern.head && one.layer === info.layer,
+    );
+    if (rows !== null && row === undefined) continue;
     const from = [info.layer, head, ...place(queryTokens, query)];
     for (let key = 0; key < pattern.keys; key++) {
-      const weight = pattern.weight(query, key);
+      const weight = row === undefined ? pattern.weight(query, key) : (row.weights[key] as number);
       if (isMasked(weight) || weight < least || (holes && weight === 0)) continue;
-      yield [...from, ...place(keyTokens, key), weight, pattern.error];
+      yield [...from, ...place(keyTokens, key), weight, error];
     }
-    if (info.sinks) yield [...from, ...SINK, sinkOf(pattern, query), pattern.error];
+    if (info.sinks) yield [...from, ...SINK, row?.sink ?? sinkOf(pattern, query), error];
   }
 }
 
@@ -122,10 +141,12 @@ export function tableOf(explorer: Explorer): string | null {
   }
   const compared = sideBySide(explorer);
   const all = compared.length > 0 ? compared.map((panel) => panel.data) : [data];
+  const exact = explorer.exact.peek();
   const least = view === "head" ? explorer.threshold.peek() : 0;
   const rows = function* () {
     for (const one of all)
-      for (const pattern of one?.patterns ?? []) yield* weightsOf(one as LayerData, pattern, least);
+      for (const pattern of one?.patterns ?? [])
+        yield* weightsOf(one as LayerData, pattern, least, one?.info.tiled ? exact : null);
   };
   return write([...cell, measureOf(record).replaceAll(" ", "_"), "error"], rows());
 }

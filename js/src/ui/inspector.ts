@@ -205,6 +205,7 @@ export function createInspector(app: ExplorerApp, abort: AbortSignal): HTMLEleme
       focus,
       held: app.selection.value.locked && app.hover.value === null,
       exact: app.exact.value,
+      columns: app.columns.value,
       predictions: focus.query === null ? [] : app.predictions.value(focus.query),
       metrics: app.metrics.value,
     });

@@ -1,9 +1,26 @@
 // What the inspector says, as data: pure functions of what is on screen.
 import { mostLeftOut } from "../core/fidelity";
 import { COMBINED, nameOf, unitOf } from "../core/shown";
-import type { ExactRow, Focus, HeadMetrics, LayerData, Pattern, Prediction } from "../core/types";
+import type {
+  ExactColumn,
+  ExactRow,
+  Focus,
+  HeadMetrics,
+  LayerData,
+  Pattern,
+  Prediction,
+} from "../core/types";
 import { decimal, formatCount, formatWeight } from "../math/format";
-import { isHidden, isWeight, rankOf, readColumn, readRow, sinkOf, topIndices } from "../math/weights";
+import {
+  isHidden,
+  isUnread,
+  isWeight,
+  rankOf,
+  readColumn,
+  readRow,
+  sinkOf,
+  topIndices,
+} from "../math/weights";
 import type { Tokens } from "../wire/schema.gen";
 
 export interface Bar {
@@ -60,6 +77,7 @@ export interface ReadingInput {
   readonly focus: Focus;
   readonly held: boolean;
   readonly exact: readonly ExactRow[];
+  readonly columns?: readonly ExactColumn[];
   readonly predictions: readonly Prediction[];
   readonly metrics?: HeadMetrics | null;
 }
@@ -105,6 +123,7 @@ function describeCell(
 ): string | null {
   const weight = values[index];
   if (weight === undefined) return null;
+  if (isUnread(weight)) return UNREAD_TEXT;
   if (!isWeight(weight))
     return Number.isNaN(weight) ? "NaN: the model gave no number" : "masked: out of reach";
   const leftOut = weight === 0 && floor > 0;
@@ -117,6 +136,8 @@ function describeCell(
   return parts.join(" · ");
 }
 
+const UNREAD_TEXT = "not computed yet …";
+
 export function ordinal(rank: number): string {
   const tens = rank % 100;
   const suffix = tens >= 11 && tens <= 13 ? "th" : (["th", "st", "nd", "rd"][rank % 10] ?? "th");
@@ -126,6 +147,7 @@ export function ordinal(rank: number): string {
 function remarkOf(values: Float32Array, noun: string): string | null {
   const unknown = values.reduce((count, value) => count + (Number.isNaN(value) ? 1 : 0), 0);
   if (unknown > 0) return `NaN for ${unknown} of ${values.length} ${noun}s`;
+  if (values.some(isUnread)) return UNREAD_TEXT;
   if (values.every((value) => value < 0))
     return values.some(isHidden) ? `all ${noun}s in reach are hidden by a filter` : `no ${noun} in reach`;
   return null;
@@ -192,6 +214,13 @@ function hiddenMass(values: Float32Array, whole: Float32Array): number | null {
 
 const COLUMN_BARS = 4;
 
+/** How much of a long prompt's column is there, while not all of it is. */
+function readSoFar(column: ExactColumn | undefined): string {
+  return column === undefined || column.read >= column.of
+    ? ""
+    : `${formatCount(column.read)} of ${formatCount(column.of)} queries so far`;
+}
+
 function readHead(
   slot: number,
   input: ReadingInput,
@@ -204,13 +233,19 @@ function readHead(
   const full = data.shown?.whole.patterns[slot] ?? pattern;
   const byQuery = query !== null;
   const row = exact.find((item) => item.head === pattern.head && item.query === query);
-  const values = byQuery ? (row?.weights ?? readRow(pattern, query)) : readColumn(pattern, key as number);
+  const columned = input.columns?.find(
+    (item) => item.head === pattern.head && item.key === key && item.layer === data.info.layer,
+  );
+  const column = key === null ? null : (columned?.weights ?? readColumn(pattern, key));
+  const values = byQuery ? (row?.weights ?? readRow(pattern, query)) : (column as Float32Array);
+  const columnError = columned === undefined ? pattern.error : 0;
   const whole = byQuery ? (row === undefined ? readRow(full, query) : (row.whole ?? row.weights)) : values;
-  const error = byQuery && row !== undefined ? (row.error ?? 0) : pattern.error;
+  const error = byQuery && row !== undefined ? (row.error ?? 0) : columnError;
   const floor = byQuery ? (row?.floor ?? full.floor?.(query) ?? 0) : 0;
   const tokens = byQuery ? data.keyTokens : data.queryTokens;
   const marked = byQuery ? key : null;
-  const mass = byQuery && data.info.sinks ? (row?.sink ?? sinkOf(full, query)) : Number.NaN;
+  const unread = values.some(isUnread);
+  const mass = byQuery && data.info.sinks && !unread ? (row?.sink ?? sinkOf(full, query)) : Number.NaN;
   const lost = byQuery ? hiddenMass(values, whole) : null;
   const shares = data.record.weighting === "norms" ? " (share of norms)" : "";
   const looks = (from: boolean) =>
@@ -224,18 +259,18 @@ function readHead(
     head: pattern.head,
     name: nameOf(data, pattern.head),
     title: looks(byQuery),
-    surety: surety(error, cut),
+    surety: unread ? readSoFar(byQuery ? undefined : columned) || "on its way" : surety(error, cut),
     bars: barsOf(values, tokens, count, error, marked),
     sink: Number.isNaN(mass) ? null : massBar("sink", mass, error),
     hidden: lost === null ? null : massBar("hidden", lost, error, floor > 0 ? "≥" : ""),
     left: byQuery && floor > 0 ? massBar("left out", full.rest?.(query) ?? Number.NaN, error) : null,
     column:
-      query === null || key === null
+      query === null || key === null || column === null
         ? null
         : {
             title: `“${tokenLabel(data.keyTokens, key)}” is looked at most from`,
-            surety: surety(pattern.error, mostLeftOut(full) > 0),
-            bars: barsOf(readColumn(pattern, key), data.queryTokens, COLUMN_BARS, pattern.error, query),
+            surety: readSoFar(columned) || surety(columnError, mostLeftOut(full) > 0),
+            bars: barsOf(column, data.queryTokens, COLUMN_BARS, columnError, query),
           },
     measures: measuresOf(data, pattern.head, input.metrics ?? null),
     cell:

@@ -2,6 +2,7 @@
 import { computed, type Signal, signal } from "@preact/signals-core";
 import type {
   Compared,
+  ExactColumn,
   ExactRow,
   Explorer,
   Focus,
@@ -88,6 +89,7 @@ export function testExplorer(start: LayerData | null): TestExplorer {
     pins: signal([]),
     compared: signal<readonly Compared[]>([]),
     exact: signal<readonly ExactRow[]>([]),
+    columns: signal<readonly ExactColumn[]>([]),
     predictions: signal(() => []),
     error: signal<ErrorInfo | null>(null),
     hold: (focus) => {

@@ -4,7 +4,7 @@ import { describeCombined } from "../../core/shown";
 import type { ExactRow, Focus, LayerData } from "../../core/types";
 import { formatCount, formatLimit, formatShare, formatWeight } from "../../math/format";
 import { hiddenBelow, type LineSet, linesFromQuery, linesToKey, type Range } from "../../math/lines";
-import { isHidden, isMasked, isOutOfReach, readColumn, topIndices } from "../../math/weights";
+import { isHidden, isMasked, isOutOfReach, isUnread, readColumn, topIndices } from "../../math/weights";
 import { MASKED } from "../../wire/schema.gen";
 import { type RowReading, readingOf } from "../kit/readings";
 
@@ -74,7 +74,7 @@ function strongest(rows: readonly Float32Array[]): Strongest {
       const weight = row[i] as number;
       if (Number.isNaN(weight)) nan[i] = 1;
       else if (isMasked(weight)) {
-        if (isHidden(weight) && isMasked(weights[i] as number)) weights[i] = weight;
+        if (weight !== MASKED && isMasked(weights[i] as number)) weights[i] = weight;
       } else if (weight > (weights[i] as number)) {
         weights[i] = weight;
         slot[i] = s;
@@ -113,6 +113,7 @@ export function readToken(aim: Aim, index: number): TokenReading {
   const weight = aim.best.weights[index];
   if (weight === undefined) return { tone: "plain", number: "", slot: null };
   if (aim.best.nan[index]) return { tone: "plain", number: "NaN", slot: null };
+  if (isUnread(weight)) return { tone: "plain", number: "", slot: null };
   if (isHidden(weight)) return { tone: "hidden", number: "", slot: null };
   if (isMasked(weight)) return { tone: "masked", number: "", slot: null };
   const tone = weight > STRONG ? "strong" : "plain";
@@ -161,6 +162,7 @@ export function noteOf(data: LayerData, aim: Aim, drawn: Drawn): string {
   const all = [...aim.rows.map((row) => row.weights), ...aim.columns];
   if (data.info.causal || all.some((row) => row.some(isOutOfReach))) parts.push("/// out of reach");
   if (all.some((row) => row.some(isHidden))) parts.push("⁘ hidden by a filter");
+  if (all.some((row) => row.some(isUnread))) parts.push("… not all computed yet");
   return parts.filter((part) => part !== "").join(" · ");
 }
 

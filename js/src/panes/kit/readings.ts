@@ -1,6 +1,6 @@
 // What is known of a row right now: exact where the kernel has answered, else what is on screen.
 import type { ExactRow, LayerData, Pattern } from "../../core/types";
-import { readRow, sinkOf } from "../../math/weights";
+import { isUnread, readRow, sinkOf } from "../../math/weights";
 
 export interface RowReading {
   readonly weights: Float32Array;
@@ -32,7 +32,7 @@ export function readingOf(
     return { weights, error, floor, sink: data.info.sinks ? row.sink : null };
   }
   const weights = readRow(pattern, query);
-  const sink = data.info.sinks ? sinkOf(pattern, query) : null;
+  const sink = data.info.sinks && !weights.some(isUnread) ? sinkOf(pattern, query) : null;
   return { weights, error: pattern.error, floor: pattern.floor?.(query) ?? 0, sink };
 }
 

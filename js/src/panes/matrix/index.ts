@@ -20,7 +20,7 @@ import {
   zoomAt,
   zoomMax,
 } from "../../math/viewport";
-import { isHidden, isOutOfReach } from "../../math/weights";
+import { isHidden, isOutOfReach, isUnread } from "../../math/weights";
 import { follow } from "../../ui/dom";
 import type { Tokens } from "../../wire/schema.gen";
 import { element, onFrame, onResize, setText } from "../kit/dom";
@@ -329,6 +329,7 @@ class MatrixPane {
       if (key === null) return sink === null ? "" : `sink ${formatWeight(sink, error)}`;
       const weight = weights[key] ?? Number.NaN;
       if (isOutOfReach(weight)) return "out of reach";
+      if (isUnread(weight)) return "…";
       const hidden = isHidden(weight) ? "hidden by a filter" : formatWeight(weight, error, floor);
       return sink === null ? hidden : `${hidden}, sink ${formatWeight(sink, error)}`;
     });
