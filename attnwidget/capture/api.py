@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from attnwidget.capture import memory, state
 from attnwidget.capture.functional import Watch, module_stack
 from attnwidget.capture.registry import tapped_interface
+from attnwidget.capture.store import Store
 from attnwidget.capture.structure import Structure
 from attnwidget.capture.tape import Tape
 from attnwidget.errors import CaptureError, NoAttentionError
@@ -51,6 +52,7 @@ def run_with_capture(
     keep: Mapping[str, NDArray[np.bool_] | None] | None = None,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    store: Store | None = None,
 ) -> Captured:
     """Run a model once and capture its attention.
 
@@ -72,6 +74,8 @@ def run_with_capture(
         Called with (layers done, layers in all).
     cancelled : callable, optional
         Asked between layers; the run stops once it returns True.
+    store : Store, optional
+        Keeps queries and keys; in memory, as they are, by default.
 
     Returns
     -------
@@ -87,12 +91,16 @@ def run_with_capture(
         If recomputed attention does not agree with what the model did.
     OutOfMemoryError
         If whole patterns are needed and do not fit.
+    CacheError
+        If the store cannot keep queries and keys.
     CancelledError
         If `cancelled` returned True.
     """
     given, model = model, getattr(model, "_orig_mod", model)
     structure = Structure(model, inputs)
-    tape = Tape(structure, row=row, keep=keep, exact=exact, progress=progress, cancelled=cancelled)
+    tape = Tape(
+        structure, row=row, keep=keep, exact=exact, progress=progress, cancelled=cancelled, store=store
+    )
     with contextlib.ExitStack() as stack:
         stack.enter_context(state.alone_with(model))
         stack.enter_context(torch.no_grad())
@@ -120,7 +128,7 @@ def run_with_capture(
             with state.implementation(model, state.to_eager):
                 _run(model, inputs, tape, sdpa=False)
     sites = _finished(tape)
-    tape.notes |= dict.fromkeys(_precision(tape, sites))
+    tape.notes |= dict.fromkeys((*_precision(tape, sites), *tape.store.notes()))
     return Captured(output=output, sites=sites, notes=tuple(tape.notes))
 
 

@@ -17,6 +17,7 @@ from attnwidget.capture import memory, verify
 from attnwidget.capture.masks import Keep, Masks
 from attnwidget.capture.projection import Follower, Weight
 from attnwidget.capture.rotary import Rotation
+from attnwidget.capture.store import Store
 from attnwidget.capture.structure import Structure
 from attnwidget.errors import CancelledError, CaptureError
 from attnwidget.record import DenseSite, Kind, Route, Site, Visibility
@@ -79,6 +80,8 @@ class Tape:
         Called with (layers done, layers in all).
     cancelled : callable or None
         Asked between layers.
+    store : Store or None
+        Keeps queries and keys; in memory, as they are, by default.
     """
 
     def __init__(
@@ -90,8 +93,10 @@ class Tape:
         exact: bool = False,
         progress: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
+        store: Store | None = None,
     ) -> None:
         self.structure = structure
+        self.store = Store() if store is None else store
         self.row = row
         self.exact = exact
         self.found: list[tuple[nn.Module, Site]] = []
@@ -204,7 +209,7 @@ class Tape:
         verify.demand_fidelity(fidelity, call.query.dtype, self.structure.name(module), self.exact)
         # A softmax on the way, of a router for example, was not the attention after all.
         self.found = [(m, s) for m, s in self.found if m is not module or s.route != "softmax"]
-        self._add(module, replace(site, fidelity=fidelity))
+        self._add(module, self._lasting(replace(site, fidelity=fidelity)))
         self._begin_following(start, value, output)
 
     def record_dense(
@@ -320,13 +325,10 @@ class Tape:
     ) -> QKSite:
         query, key = call.query.detach(), call.key.detach()
         reduced = self._masks.reduce(call.mask, call.bias, call.causal, queries, keys, shape)
-        # Copies: queries and keys are often views of one fused buffer, and a cache's buffer changes later.
         q = queries.cut(query[self._row_of(query)], 1)
         k = keys.cut(key[self._row_of(key)], 1)
         if route == "functional":
             k = _without_copies(k, self.structure.kv_heads)
-        place = self._place(q)
-        q, k = memory.lasting_copy(q, place), memory.lasting_copy(k, place)
         return QKSite(
             kind=self._stream_kind(module),
             layer=-1,
@@ -343,10 +345,28 @@ class Tape:
             rotary=self.rotation.turned(module, call.query),
             q=q,
             k=k,
-            bias=None if reduced.bias is None else reduced.bias.to(place),
-            sink_scores=None if call.sinks is None else call.sinks.detach().float().flatten().to(place),
+            bias=reduced.bias,
+            sink_scores=None if call.sinks is None else call.sinks.detach().float().flatten(),
             rounded=call.rounded and q.dtype in _HALF,
         )
+
+    def _lasting(self, site: QKSite) -> QKSite:
+        """Return a site that holds copies of queries and keys, where and how they are to be kept.
+
+        They are often views of one fused buffer, and a cache's buffer changes later.
+        """
+        store = self.store
+        place = self._place(site.q) if store.place == "memory" else torch.device("cpu")
+        kept = replace(
+            site,
+            q=store.keep(site.q, place),
+            k=store.keep(site.k, place),
+            bias=None if site.bias is None else site.bias.to(place),
+            sink_scores=None if site.sink_scores is None else site.sink_scores.to(place),
+            on_disk=store.place == "disk",
+        )
+        store.compare(site, kept)
+        return kept
 
     def _dense_site(
         self,
