@@ -37,11 +37,14 @@ class Accumulator:
         self._bound: list[Callable[[Block], Sums] | None] = [metric.bind(axes) for metric in self._metrics]
         self._sums: list[dict[str, Doubles]] = [{} for _ in self._metrics]
         self._undefined = np.zeros(heads, dtype=np.int64)
+        self._queries = 0
+        self.crops = all(metric.crops for metric in self._metrics)
 
     def add(self, block: Block) -> None:
         """Add a block; ShapeError if it does not fit the axes or the number of heads."""
         heads, _, keys = block.weights.shape
-        if heads != self._heads or keys != len(self._axes.keys):
+        whole = keys == len(self._axes.keys) or (keys < len(self._axes.keys) and self.crops)
+        if heads != self._heads or not whole:
             raise ShapeError(
                 f"The block has {heads} heads and {keys} keys, not {self._heads} and {len(self._axes.keys)}.",
                 "Give blocks of the site whose tokens were given.",
@@ -53,6 +56,7 @@ class Accumulator:
                 "The block has positions outside the prompt.",
                 f"Give positions from 0 to {len(self._axes.queries) - 1}.",
             )
+        self._queries += block.positions.size
         self._undefined += (~block.defined).sum(-1, dtype=np.int64)
         for held, sums in zip(self._sums, self._bound, strict=True):
             if sums is not None:
@@ -65,18 +69,20 @@ class Accumulator:
             raise ShapeError(
                 "The accumulators are not of the same metrics, axes and heads.", "Make both from the same."
             )
+        self._queries += other._queries
         self._undefined += other._undefined
         for held, sums in zip(self._sums, other._sums, strict=True):
             _add(held, sums)
 
     def result(self) -> dict[str, HeadMetric]:
-        """Return each metric by name, over everything added so far."""
-        return {
-            metric.name: metric.finish(held, self._undefined.copy())
-            if held
-            else HeadMetric.none(self._heads, self._undefined.copy())
-            for metric, held in zip(self._metrics, self._sums, strict=True)
-        }
+        """Return each metric by name, over everything added so far; margins take it for a sample."""
+        share = self._queries / max(1, len(self._axes.queries))
+        found: dict[str, HeadMetric] = {}
+        for metric, held in zip(self._metrics, self._sums, strict=True):
+            undefined = self._undefined.copy()
+            made = metric.finish(held, undefined) if held else HeadMetric.none(self._heads, undefined)
+            found[metric.name] = made.of_share(share)
+        return found
 
 
 def measure(
@@ -183,7 +189,7 @@ def measure_arrays(
 
 def _add(held: dict[str, Doubles], sums: Sums) -> None:
     for name, values in sums.items():
-        if name in held:
+        if name in held and np.broadcast_shapes(held[name].shape, values.shape) == held[name].shape:
             held[name] += values
         else:
-            held[name] = np.array(values, dtype=np.float64)
+            held[name] = np.asarray(held.get(name, 0.0) + values, dtype=np.float64)

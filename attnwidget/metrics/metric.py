@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attnwidget.errors import ShapeError
 from attnwidget.metrics.axes import Axes
+from attnwidget.metrics.sampling import half_width
 
 Doubles: TypeAlias = NDArray[np.float64]
 Sums: TypeAlias = Mapping[str, Doubles]
-"""Named arrays, heads first, that add up over blocks of queries."""
+"""Named arrays, heads first (or one for all heads), that add up over blocks of queries."""
+
+# Below this share of the mean square, variance is the rounding of float32 weights.
+_NO_VARIANCE = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +30,8 @@ class Block:
     Parameters
     ----------
     weights : float array [heads, queries, keys]
-        Whatever masked cells hold is ignored. NaN in a visible cell leaves out that head's query.
+        Whatever masked cells hold is ignored. NaN in a visible cell leaves out that head's query. There may
+        be fewer keys than in the prompt: those after them are masked, for all of these queries.
     visible : bool array [queries, keys] or [heads, queries, keys]
         False is masked.
     positions : int array [queries]
@@ -122,18 +127,22 @@ class HeadMetric:
         nothing is eligible.
     undefined : int64 array [heads]
         Queries left out because a weight is NaN.
+    margins : float64 array [heads]
+        Half width of a value's 95 % confidence interval, as a value of all queries; 0 where all were read,
+        NaN where there is none. See `attnwidget.metrics.sampling.half_width`.
     """
 
     values: Doubles
     counts: NDArray[np.int64]
     baselines: Doubles
     undefined: NDArray[np.int64]
+    margins: Doubles
 
     @classmethod
     def none(cls, heads: int, undefined: NDArray[np.int64]) -> HeadMetric:
         """Return what a metric is that does not apply."""
         nan = np.full(heads, np.nan)
-        return cls(nan, np.zeros(heads, dtype=np.int64), nan.copy(), undefined)
+        return cls(nan, np.zeros(heads, dtype=np.int64), nan.copy(), undefined, nan.copy())
 
     @classmethod
     def joined(cls, parts: Sequence[HeadMetric]) -> HeadMetric:
@@ -143,7 +152,14 @@ class HeadMetric:
             np.concatenate([part.counts for part in parts]),
             np.concatenate([part.baselines for part in parts]),
             np.concatenate([part.undefined for part in parts]),
+            np.concatenate([part.margins for part in parts]),
         )
+
+    def of_share(self, share: float) -> HeadMetric:
+        """Return the metric with margins for a prompt of which this share of the queries was read."""
+        if share >= 1:
+            return replace(self, margins=np.where(np.isnan(self.values), np.nan, 0.0))
+        return replace(self, margins=self.margins * np.sqrt(1 - share))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +198,8 @@ class Metric(ABC):
     low: float | None = 0.0
     high: float | None = 1.0
     counted: str = "queries"
+    crops: ClassVar[bool] = False
+    """Whether it can measure blocks without the keys that none of their queries sees; see `Block`."""
 
     @abstractmethod
     def bind(self, axes: Axes) -> Callable[[Block], Sums] | None:
@@ -193,13 +211,24 @@ class Metric(ABC):
 
 
 def means(sums: Sums, undefined: NDArray[np.int64]) -> HeadMetric:
-    """Divide the sums "value" and "baseline" by "count"; NaN where it is 0."""
+    """Divide the sums "value" and "baseline" by "count"; NaN where it is 0.
+
+    Margins are those of an endless prompt; see `HeadMetric.of_share`.
+    """
     count = sums["count"]
-    value, baseline = (
+    value, baseline, square = (
         np.divide(sums[name], count, out=np.full(count.shape, np.nan), where=count > 0)
-        for name in ("value", "baseline")
+        for name in ("value", "baseline", "square")
     )
-    return HeadMetric(value, np.rint(count).astype(np.int64), baseline, undefined)
+    spread = variance_of(square, value**2, count)
+    return HeadMetric(value, np.rint(count).astype(np.int64), baseline, undefined, half_width(spread, count))
+
+
+def variance_of(square: Doubles, level: Doubles, count: Doubles) -> Doubles:
+    """Return a sample's variance from its mean square and its squared mean; 0 where that is rounding."""
+    apart = square - level
+    apart = np.where(apart > _NO_VARIANCE * square, apart, 0.0)
+    return np.asarray(apart * count / np.maximum(count - 1, 1), dtype=np.float64)
 
 
 def mean_over_queries(value: Doubles, baseline: Doubles, eligible: NDArray[np.bool_]) -> Sums:
@@ -211,8 +240,10 @@ def mean_over_queries(value: Doubles, baseline: Doubles, eligible: NDArray[np.bo
     baseline : float64, broadcastable to `value`
     eligible : bool [heads, queries]
     """
+    value = np.where(eligible, value, 0.0)
     return {
-        "value": np.where(eligible, value, 0.0).sum(-1),
+        "value": value.sum(-1),
+        "square": (value**2).sum(-1),
         "baseline": np.where(eligible, baseline, 0.0).sum(-1),
         "count": eligible.sum(-1, dtype=np.float64),
     }

@@ -5,12 +5,22 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attnwidget.metrics.axes import Axes
-from attnwidget.metrics.metric import Block, Doubles, HeadMetric, Metric, Sums, mean_over_queries
+from attnwidget.metrics.metric import (
+    Block,
+    Doubles,
+    HeadMetric,
+    Metric,
+    Sums,
+    mean_over_queries,
+    variance_of,
+)
+from attnwidget.metrics.sampling import half_width
 
 # Below this share of the sum of squares, variance is the rounding of float32 weights.
 _NO_VARIANCE = 1e-12
@@ -19,6 +29,8 @@ _NO_VARIANCE = 1e-12
 @dataclass(frozen=True, kw_only=True)
 class BlockMetric(Metric):
     """A metric of weights alone: it asks nothing of the tokens."""
+
+    crops: ClassVar[bool] = True
 
     def bind(self, axes: Axes) -> Callable[[Block], Sums] | None:
         """Return what computes the partial sums of a block."""
@@ -78,11 +90,32 @@ class Sparsity(BlockMetric):
         limit = np.float32(self.threshold)  # float32 like the weights, or 1/100 would be below 0.01
         small = ((block.values.astype(np.float32) < limit) & block.mask).sum(-1)
         even = block.uniform.astype(np.float32) < limit
+        value, count = np.where(eligible, small, 0.0), np.where(eligible, block.seen, 0.0)
         return {
-            "value": np.where(eligible, small, 0.0).sum(-1),
+            "value": value.sum(-1),
             "baseline": np.where(eligible & even, block.seen, 0.0).sum(-1),
-            "count": np.where(eligible, block.seen, 0.0).sum(-1),
+            "count": count.sum(-1),
+            "queries": eligible.sum(-1, dtype=np.float64),
+            "square": (value**2).sum(-1),
+            "product": (value * count).sum(-1),
+            "count square": (count**2).sum(-1),
         }
+
+    def finish(self, sums: Sums, undefined: NDArray[np.int64]) -> HeadMetric:
+        """Turn sums into a share of cells.
+
+        Its margin is that of a ratio of two sums over queries (the delta method; Cochran 1977, section 2.11):
+        of the mean of what each query has above the share, divided by the mean number of cells.
+        """
+        cells, queries = sums["count"], np.maximum(sums["queries"], 1)
+        value, baseline = (
+            np.divide(sums[name], cells, out=np.full(cells.shape, np.nan), where=cells > 0)
+            for name in ("value", "baseline")
+        )
+        residual = sums["square"] - 2 * value * sums["product"] + value**2 * sums["count square"]
+        spread = variance_of(sums["square"] / queries, (sums["square"] - residual) / queries, queries)
+        margins = half_width(spread, sums["queries"]) * queries / np.maximum(cells, 1)
+        return HeadMetric(value, np.rint(cells).astype(np.int64), baseline, undefined, margins)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,9 +139,11 @@ class Positional(Metric):
     with another such cell: sum over diagonals of n_d (mean_d - mean)^2, divided by the sum over cells of
     (w - mean)^2. 1 is a pattern that depends on the offset alone. A pattern without any structure still gets
     about diagonals / cells, which is much when few queries are read. NaN, with a count of 0, where the cells'
-    weights are all equal; the baseline is NaN where that is so for the even spread.
+    weights are all equal; the baseline is NaN where that is so for the even spread. There is no margin: it is
+    no mean over queries, which share diagonals.
     """
 
+    crops: ClassVar[bool] = True
     counted: str = "cells"
 
     def bind(self, axes: Axes) -> Callable[[Block], Sums] | None:
@@ -120,7 +155,7 @@ class Positional(Metric):
     @staticmethod
     def _sums(block: Block, queries: int) -> Sums:
         keys = block.mask.shape[-1]
-        diagonal = (np.arange(keys) - block.positions[:, None] + queries - 1).astype(np.intp)
+        firsts = queries - 1 - block.positions.astype(np.intp)
         rows = (block.seen >= 2) & block.defined
         if block.mask.shape[0] == 1 and bool((rows == rows[:1]).all()):
             rows = rows[:1]  # no head differs: count cells and the even spread once
@@ -129,10 +164,10 @@ class Positional(Metric):
         values = block.values * rows[..., None]
 
         def add(what: Doubles) -> Doubles:
-            length = queries + keys - 1
-            sums = [np.bincount(diagonal.ravel(), head.ravel(), minlength=length) for head in what]
-            found = np.asarray(sums, dtype=np.float64).reshape(len(what), length)
-            return np.broadcast_to(found, (block.heads, length))
+            found = np.zeros((len(what), 2 * queries - 1))
+            for at, first in enumerate(firsts):
+                found[:, first : first + keys] += what[:, at]
+            return found
 
         return {
             "cells": add(cells),
@@ -147,21 +182,23 @@ class Positional(Metric):
         cells = np.where(sums["cells"] >= 1.5, sums["cells"], 0.0)
         value = _explained(cells, sums["sum"], sums["squares"])
         baseline = _explained(cells, sums["even sum"], sums["even squares"])
+        baseline = np.broadcast_to(baseline, value.shape)
         count = np.where(np.isnan(value), 0.0, cells.sum(-1))
         baseline = np.where(np.isnan(value), np.nan, baseline)
-        return HeadMetric(value, np.rint(count).astype(np.int64), baseline, undefined)
+        none = np.full(value.shape, np.nan)
+        return HeadMetric(value, np.rint(count).astype(np.int64), baseline, undefined, none)
 
 
 def _surprise(share: Doubles) -> Doubles:
     """-p ln p, and 0 for p = 0."""
-    return -share * np.log(share, out=np.zeros_like(share), where=share > 0)
+    return -share * np.log(np.maximum(share, np.finfo(np.float64).tiny))
 
 
 def _explained(cells: Doubles, total: Doubles, squares: Doubles) -> Doubles:
     """Explained share of the variance per head from sums per diagonal, [heads, diagonals] each."""
     kept = cells > 0
     total, squares = np.where(kept, total, 0.0), np.where(kept, squares, 0.0)
-    count = cells.sum(-1)
+    count = np.broadcast_to(cells.sum(-1), total.shape[:1])
     level = total.sum(-1) ** 2 / np.maximum(count, 1)
     within = (total**2 / np.maximum(cells, 1)).sum(-1)
     whole = squares.sum(-1)

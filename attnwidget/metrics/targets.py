@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,7 @@ class TargetMetric(Metric):
         Gives the target of each query; see `Rule`.
     """
 
+    crops: ClassVar[bool] = True
     rule: Rule
     eligible: str = ELIGIBLE
 
@@ -46,7 +47,9 @@ class TargetMetric(Metric):
         rows = self.rule(axes)
         if rows is None:
             return None
-        return lambda block: target_sums(block, rows(block.positions.astype(np.intp)))
+        return lambda block: target_sums(
+            block, rows(block.positions.astype(np.intp))[:, : block.mask.shape[-1]]
+        )
 
 
 def target_sums(block: Block, target: NDArray[Any]) -> Sums:
@@ -87,7 +90,7 @@ def target_score(
     """
     block = Block(weights, visible, np.arange(weights.shape[1]) if weights.ndim == 3 else np.arange(0))
     sums = target_sums(block, checked_target(target, (weights.shape[1], weights.shape[2])))
-    return means(sums, (~block.defined).sum(-1, dtype=np.int64))
+    return means(sums, (~block.defined).sum(-1, dtype=np.int64)).of_share(1)
 
 
 def detector(

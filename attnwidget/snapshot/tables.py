@@ -37,6 +37,9 @@ def read_table(stored: MetricsMeta, arrays: Sequence[memoryview]) -> HeadTable:
     values, baselines, counts = (
         unpack(stored[name], arrays).reshape(shape) for name in ("values", "baselines", "counts")
     )
+    margins = np.where(np.isnan(values), np.nan, 0.0 if stored["sampled"] == stored["queries"] else np.nan)
+    if "margins" in stored:
+        margins = unpack(stored["margins"], arrays).reshape(shape)
     known = standard()
     metrics: list[Metric] = []
     for info in stored["metrics"]:
@@ -69,6 +72,7 @@ def read_table(stored: MetricsMeta, arrays: Sequence[memoryview]) -> HeadTable:
                 counts[row].astype(np.int64),
                 baselines[row].astype(np.float64),
                 np.zeros(heads, dtype=np.int64),
+                margins[row].astype(np.float64),
             )
             for row, metric in enumerate(metrics)
         },

@@ -98,7 +98,9 @@ def test_heads_do_not_meet(
         sink=None if sink is None else sink[order],
     )
     expected = {
-        name: HeadMetric(m.values[order], m.counts[order], m.baselines[order], m.undefined[order])
+        name: HeadMetric(
+            m.values[order], m.counts[order], m.baselines[order], m.undefined[order], m.margins[order]
+        )
         for name, m in whole.items()
     }
     assert_same(shuffled, expected)
