@@ -70,6 +70,7 @@ class Gallery:
 
     def __init__(self, scale: float = 1) -> None:
         self._scale = scale
+        self._idle: Page | None = None
         self.errors: list[str] = []
 
     def __enter__(self) -> Self:
@@ -85,23 +86,29 @@ class Gallery:
 
     def open(self, case: str, *, window: int = 1040, reduced_motion: bool = False, **query: Any) -> Page:
         """Open one case; `query` is the rest of the address."""
-        page = self._chromium.new_page(
-            viewport={"width": window, "height": 800},
-            device_scale_factor=self._scale,
-            reduced_motion="reduce" if reduced_motion else "no-preference",
-        )
-        page.set_default_timeout(15_000)
-        page.on("console", lambda message: self._heard(message.type, message.text))
-        page.on("pageerror", lambda error: self._heard("error", str(error)))
+        page, self._idle = self._idle or self._new_page(), None
+        page.set_viewport_size({"width": window, "height": 800})
+        page.emulate_media(reduced_motion="reduce" if reduced_motion else "no-preference")
         page.goto(f"{PAGE.as_uri()}?{urlencode({'case': case, **query})}")
         if case != "empty":
             page.wait_for_selector(".attnwidget[data-ready='1']")
         return page
 
     def close_pages(self) -> None:
-        """Close every page."""
-        for context in self._chromium.contexts:
-            context.close()
+        """Close every page but one, which the next case is opened in: a new one takes as long as a case."""
+        pages = [page for context in self._chromium.contexts for page in context.pages]
+        for page in pages[1:]:
+            page.context.close()
+        self._idle = pages[0] if pages else None
+        if self._idle is not None:
+            self._idle.mouse.move(0, 0)
+
+    def _new_page(self) -> Page:
+        page = self._chromium.new_page(device_scale_factor=self._scale)
+        page.set_default_timeout(15_000)
+        page.on("console", lambda message: self._heard(message.type, message.text))
+        page.on("pageerror", lambda error: self._heard("error", str(error)))
+        return page
 
     def _heard(self, kind: str, text: str) -> None:
         if kind in {"error", "warning"}:
