@@ -1,9 +1,12 @@
-// Tokens as running text: one inline element per token, cut into blocks where the text is long.
+// Tokens as running text: one inline element per token, of those around what is in sight where the text is long.
 import { cutText } from "../../math/chunks";
+import type { Range } from "../../math/lines";
 import type { Tokens } from "../../wire/schema.gen";
 import { element, setAttribute } from "../kit/dom";
-import { labelOf, segmentCaption, tokenTitle } from "../kit/tokens";
+import { segmentCaption } from "../kit/tokens";
+import { Blocks } from "./blocks";
 import { HIDDEN_CODE, MASKED_CODE, NAN_CODE, PLAIN_CODE } from "./state";
+import { appendToken, makeToken } from "./token";
 
 export interface FlowHandlers {
   hover(index: number | null): void;
@@ -24,24 +27,37 @@ const STATES: Readonly<Record<number, string>> = {
 
 /** Pixels left free beyond a word that was brought into sight. */
 const REVEAL_MARGIN = 24;
+/** Tokens of a block. */
+const BLOCK = 128;
 
 export class TokenFlow {
   readonly root: HTMLElement;
-  #spans: HTMLElement[] = [];
+  /** The tokens that have an element now. */
+  readonly #spans = new Map<number, HTMLElement>();
+  readonly #blocks: Blocks;
+  #code: (index: number) => number = () => PLAIN_CODE;
   #codes = new Uint8Array(0);
-  #table: readonly Shade[] | null = null;
+  #table: readonly Shade[] = [];
   #tokens: Tokens | null = null;
+  #segments: readonly number[] | null = null;
   #current = 0;
-  #boxed: HTMLElement | null = null;
-  #echoed: HTMLElement | null = null;
-  #held: HTMLElement | null = null;
-  #labelled: number[] = [];
+  #focus: number | null = null;
+  #echo: number | null = null;
+  #held: number | null = null;
+  #numbers: ReadonlyMap<number, string> = new Map();
 
   readonly #handlers: FlowHandlers;
 
   constructor(name: string, handlers: FlowHandlers, signal: AbortSignal) {
     this.#handlers = handlers;
     this.root = element("div", "ap-flow", { role: "listbox", "aria-label": name, dir: "auto" });
+    this.#blocks = new Blocks(
+      this.root,
+      (node, tokens) => this.#fill(node, tokens),
+      ({ start, end }) => {
+        for (let index = start; index < end; index++) this.#spans.delete(index);
+      },
+    );
     const listen = { signal };
     this.root.addEventListener("pointerover", (event) => this.#onHover(event.target), listen);
     this.root.addEventListener("pointerleave", () => handlers.hover(null), listen);
@@ -63,94 +79,107 @@ export class TokenFlow {
   setTokens(tokens: Tokens, segments: readonly number[] | null = null): void {
     if (tokens === this.#tokens) return;
     this.#tokens = tokens;
-    this.#spans = tokens.text.map((_, index) => makeToken(tokens, index));
-    const blocks = cutText(tokens.text);
-    this.root.dataset.size =
-      this.#spans.length <= 60 ? "large" : this.#spans.length <= 300 ? "medium" : "small";
-    this.root.replaceChildren(
-      ...blocks.map(({ start, end }) => {
-        const block = element("div", "ap-block", { role: "presentation" });
-        if (blocks.length > 1) block.dataset.start = String(start);
-        for (let index = start; index < end; index++) {
-          const span = this.#spans[index];
-          if (span === undefined) continue;
-          if (segments !== null) {
-            span.dataset.segment = String(segments[index]);
-            const caption = segmentCaption(segments, index);
-            if (caption !== null) block.append(element("span", "ap-segment", {}, caption));
-          }
-          appendToken(block, span, tokens, index);
-        }
-        return block;
-      }),
-    );
-    this.#codes = new Uint8Array(this.#spans.length).fill(PLAIN_CODE);
-    this.#table = null;
-    this.#boxed = null;
-    this.#echoed = null;
+    this.#segments = segments;
+    const count = tokens.text.length;
+    this.root.dataset.size = count <= 60 ? "large" : count <= 300 ? "medium" : "small";
+    this.#spans.clear();
+    this.#codes = new Uint8Array(count);
+    this.#code = () => PLAIN_CODE;
+    this.#focus = null;
+    this.#echo = null;
     this.#held = null;
-    this.#labelled = [];
+    this.#numbers = new Map();
     this.#current = 0;
-    this.#makeCurrent(0);
+    this.#blocks.set(tokens.text, cutText(tokens.text, BLOCK));
+  }
+
+  /** Makes the tokens around what is in sight, and lets the others go; true while more of them are to come. */
+  render(): boolean {
+    return this.#blocks.render(this.#current);
   }
 
   /** Gives every token its shade; touches only those whose shade is another than before. */
   paint(code: (index: number) => number, table: readonly Shade[]): void {
     const all = table !== this.#table;
     this.#table = table;
-    for (let index = 0; index < this.#spans.length; index++) {
-      const next = code(index);
-      if (!all && this.#codes[index] === next) continue;
-      this.#codes[index] = next;
-      const span = this.#spans[index] as HTMLElement;
-      const shade = table[next];
-      span.style.backgroundColor = shade?.background ?? "";
-      span.style.color = shade?.ink ?? "";
-      setAttribute(span, "data-state", STATES[next] ?? null);
-    }
+    this.#code = code;
+    for (const [index, span] of this.#spans) this.#shade(span, index, all);
   }
 
   /** Writes numbers under a few tokens. */
   label(numbers: ReadonlyMap<number, string>): void {
-    for (const index of this.#labelled) if (!numbers.has(index)) delete this.#spans[index]?.dataset.weight;
-    for (const [index, number] of numbers) {
-      const span = this.#spans[index];
-      if (span !== undefined) setAttribute(span, "data-weight", number);
-    }
-    this.#labelled = [...numbers.keys()];
+    const before = this.#numbers;
+    this.#numbers = numbers;
+    for (const index of [...before.keys(), ...numbers.keys()]) this.#dress(index);
   }
 
   /** Boxes the token in focus, marks the other token of a cell, and the one that is held. */
   mark(focus: number | null, echo: number | null, held: number | null): void {
-    this.#boxed = this.#swap(this.#boxed, focus, "ap-focus");
-    this.#echoed = this.#swap(this.#echoed, echo, "ap-echo");
-    this.#held?.setAttribute("aria-selected", "false");
-    this.#held = held === null ? null : (this.#spans[held] ?? null);
-    this.#held?.setAttribute("aria-selected", "true");
+    const before = [this.#focus, this.#echo, this.#held];
+    this.#focus = focus;
+    this.#echo = echo;
+    this.#held = held;
+    for (const index of [...before, focus, echo, held]) if (index !== null) this.#dress(index);
   }
 
   /** Brings a word into sight, without moving the page around the pane. */
   reveal(index: number, scroller: HTMLElement): void {
-    const word = this.#spans[index]?.getBoundingClientRect();
+    this.#blocks.ensure(index);
+    const word = this.#spans.get(index)?.getBoundingClientRect();
     if (word === undefined) return;
     const sight = scroller.getBoundingClientRect();
-    if (word.top < sight.top) scroller.scrollTop -= sight.top - word.top + REVEAL_MARGIN;
-    else if (word.bottom > sight.bottom) scroller.scrollTop += word.bottom - sight.bottom + REVEAL_MARGIN;
+    const above = word.top - sight.top;
+    const below = word.bottom - sight.bottom;
+    // What is far comes with the text around it.
+    if (Math.max(-above, below) > sight.height) scroller.scrollTop += above - sight.height / 3;
+    else if (above < 0) scroller.scrollTop += above - REVEAL_MARGIN;
+    else if (below > 0) scroller.scrollTop += below + REVEAL_MARGIN;
+    this.#blocks.render(this.#current, index);
   }
 
-  #swap(before: HTMLElement | null, index: number | null, name: string): HTMLElement | null {
-    const now = index === null ? null : (this.#spans[index] ?? null);
-    if (now === before) return before;
-    before?.classList.remove(name);
-    now?.classList.add(name);
-    return now;
+  #fill(block: HTMLElement, { start, end }: Range): void {
+    const tokens = this.#tokens as Tokens;
+    const segments = this.#segments;
+    for (let index = start; index < end; index++) {
+      const span = makeToken(tokens, index);
+      if (segments !== null) {
+        span.dataset.segment = String(segments[index]);
+        const caption = segmentCaption(segments, index);
+        if (caption !== null) block.append(element("span", "ap-segment", {}, caption));
+      }
+      appendToken(block, span, tokens, index);
+      this.#spans.set(index, span);
+      this.#codes[index] = PLAIN_CODE;
+      if (index === this.#current) span.tabIndex = 0;
+      this.#shade(span, index, false);
+      this.#dress(index);
+    }
+  }
+
+  #shade(span: HTMLElement, index: number, all: boolean): void {
+    const next = this.#code(index);
+    if (!all && this.#codes[index] === next) return;
+    this.#codes[index] = next;
+    const shade = this.#table[next];
+    span.style.backgroundColor = shade?.background ?? "";
+    span.style.color = shade?.ink ?? "";
+    setAttribute(span, "data-state", STATES[next] ?? null);
+  }
+
+  #dress(index: number): void {
+    const span = this.#spans.get(index);
+    if (span === undefined) return;
+    span.classList.toggle("ap-focus", index === this.#focus);
+    span.classList.toggle("ap-echo", index === this.#echo);
+    setAttribute(span, "aria-selected", String(index === this.#held));
+    setAttribute(span, "data-weight", this.#numbers.get(index) ?? null);
   }
 
   #makeCurrent(index: number): void {
-    const before = this.#spans[this.#current];
+    const before = this.#spans.get(this.#current);
     if (before !== undefined) before.tabIndex = -1;
     this.#current = index;
-    const now = this.#spans[index];
+    const now = this.#spans.get(index);
     if (now !== undefined) now.tabIndex = 0;
   }
 
@@ -177,39 +206,51 @@ export class TokenFlow {
     if (index === null || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Enter" || event.key === " ") this.#handlers.hold(index);
     else {
-      const to = this.#goal(event.key, index);
+      const scroller = this.root.parentElement as HTMLElement;
+      this.reveal(index, scroller);
+      const to = this.#goal(event.key, index, scroller);
       if (to === null) return;
+      this.#blocks.ensure(to);
       this.#makeCurrent(to);
-      this.#spans[to]?.focus();
+      this.reveal(to, scroller);
+      this.#spans.get(to)?.focus({ preventScroll: true });
     }
     event.preventDefault();
     event.stopPropagation();
   }
 
-  #goal(key: string, index: number): number | null {
-    const last = this.#spans.length - 1;
+  #goal(key: string, index: number, scroller: HTMLElement): number | null {
+    const last = this.#codes.length - 1;
+    const page = scroller.clientHeight;
     if (key === "ArrowRight") return Math.min(last, index + 1);
     if (key === "ArrowLeft") return Math.max(0, index - 1);
     if (key === "Home") return 0;
     if (key === "End") return last;
-    if (key === "ArrowDown") return this.#nextLine(index, 1);
-    return key === "ArrowUp" ? this.#nextLine(index, -1) : null;
+    if (key === "ArrowDown") return this.#below(index, 1, 0);
+    if (key === "ArrowUp") return this.#below(index, -1, 0);
+    if (key === "PageDown") return this.#below(index, 1, page);
+    return key === "PageUp" ? this.#below(index, -1, page) : null;
   }
 
-  /** The token of the next line that lies nearest below (or above) this one. */
-  #nextLine(index: number, step: 1 | -1): number {
-    const from = this.#spans[index]?.getBoundingClientRect();
-    if (from === undefined) return index;
-    const middle = (from.left + from.right) / 2;
+  /** The token nearest below (or above) this one: on the next line, or on the last one not further than `away`. */
+  #below(index: number, step: 1 | -1, away: number): number {
+    const own = this.#spans.get(index);
+    if (own === undefined) return index;
     let best = index;
     let bestDistance = Number.POSITIVE_INFINITY;
     let line: number | null = null;
-    for (let at = index + step; at >= 0 && at < this.#spans.length; at += step) {
-      const rect = this.#spans[at]?.getBoundingClientRect();
-      if (rect === undefined || (rect.top - from.top) * step < from.height / 2) continue;
-      line ??= rect.top;
-      if (Math.abs(rect.top - line) > from.height / 2) break;
-      const distance = Math.abs((rect.left + rect.right) / 2 - middle);
+    for (let at = index + step; at >= 0 && at < this.#codes.length; at += step) {
+      this.#blocks.ensure(at);
+      const from = own.getBoundingClientRect();
+      const rect = (this.#spans.get(at) as HTMLElement).getBoundingClientRect();
+      const moved = (rect.top - from.top) * step;
+      if (moved < from.height / 2) continue;
+      if (line === null || Math.abs(moved - line) > from.height / 2) {
+        if (line !== null && moved > away) break;
+        line = moved;
+        bestDistance = Number.POSITIVE_INFINITY;
+      }
+      const distance = Math.abs(rect.left + rect.right - from.left - from.right);
       if (distance < bestDistance) {
         bestDistance = distance;
         best = at;
@@ -217,41 +258,4 @@ export class TokenFlow {
     }
     return best;
   }
-}
-
-function makeToken(tokens: Tokens, index: number): HTMLElement {
-  const span = element("span", "ap-word", {
-    "data-index": index,
-    role: "option",
-    "aria-selected": "false",
-    tabindex: -1,
-    title: tokenTitle(tokens, index),
-  });
-  const body = visibleBody(tokens, index);
-  span.textContent = body;
-  if (tokens.special[index]) {
-    span.classList.add("ap-special");
-    // Its own direction, so that the name of a marker does not decide that of the text.
-    span.dir = "ltr";
-  }
-  if (!tokens.special[index] && body !== (tokens.text[index] ?? "").trim()) span.classList.add("ap-sign");
-  return span;
-}
-
-/** What stands in the text for the token: its own letters, or its label where it has none. */
-function visibleBody(tokens: Tokens, index: number): string {
-  const body = (tokens.text[index] ?? "").trim();
-  return tokens.special[index] || body === "" ? labelOf(tokens, index) : body;
-}
-
-/** Appends the token with the white space around it; that belongs to no token on screen, so that words stay apart. */
-function appendToken(block: HTMLElement, span: HTMLElement, tokens: Tokens, index: number): void {
-  const text = tokens.text[index] ?? "";
-  const blank = text.trim() === "";
-  const before = blank ? "" : text.slice(0, text.length - text.trimStart().length);
-  const after = blank ? text : text.slice(text.trimEnd().length);
-  if (before !== "") block.append(before);
-  block.append(span);
-  if (after !== "") block.append(after);
-  if (tokens.special[index]) block.append(" ");
 }

@@ -56,6 +56,7 @@ class TextPane {
   readonly #sink = element("div", "ap-sink-line", {}, element("span", "ap-sink-chip", {}, "sink"));
   readonly #legend = new Legend();
   readonly #task;
+  readonly #scrolled;
   #colours: Colours | null = null;
   /** Shading without a focus costs a pass over the patterns; it is kept while they stay. */
   #resting: { data: LayerData; shading: Shading } | null = null;
@@ -84,6 +85,8 @@ class TextPane {
     this.#root.append(element("div", "ap-toolbar", {}, this.#readout), this.#scroller, this.#legend.root);
     host.append(this.#root);
     this.#task = onFrame(() => this.#work(), signal);
+    this.#scrolled = onFrame(() => this.#render(), signal);
+    this.#scroller.addEventListener("scroll", () => this.#scrolled.request(), { signal, passive: true });
     onResize(this.#root, () => this.#task.request(), signal);
     follow(signal, () => {
       explorer.data.value;
@@ -103,6 +106,11 @@ class TextPane {
     this.#root.remove();
   }
 
+  #render(): boolean {
+    const more = this.#queryFlow.render();
+    return this.#keyFlow.render() || more;
+  }
+
   #work(): boolean {
     const shown = this.#explorer.data.peek();
     if (shown === null) return false;
@@ -119,6 +127,7 @@ class TextPane {
     this.#queryTitle.hidden = self;
     this.#keyFlow.root.hidden = self;
     if (!self) this.#keyFlow.setTokens(data.keyTokens, segments?.keys ?? null);
+    if (this.#render()) this.#scrolled.request();
     const shading = this.#shading(data);
     this.#paint(data, shading, self);
     this.#mark(shading, self);
