@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,10 @@ from attnwidget.metrics.registry import standard
 from attnwidget.record import Pick, Site, Token
 
 BLOCK_CELLS = 1 << 19
-"""Heads x queries x keys that are read at once; at least one query of every head."""
+"""Heads x queries x keys that are measured at once; at least one query of every head."""
+
+READ_CELLS = 1 << 22
+"""Heads x queries x keys that are read at once, for queries share the work of fetching the keys."""
 
 
 class Accumulator:
@@ -61,6 +65,11 @@ class Accumulator:
         for held, sums in zip(self._sums, self._bound, strict=True):
             if sums is not None:
                 _add(held, sums(block))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the sums."""
+        return sum(array.nbytes for sums in self._sums for array in sums.values())
 
     def merge(self, other: Accumulator) -> None:
         """Add what another accumulator of the same metrics, axes and heads holds; else ShapeError."""
@@ -133,15 +142,50 @@ def measure(
 
 
 def measure_rows(
-    site: Site, axes: Axes, metrics: Iterable[Metric], rows: Pick | None = None
+    site: Site,
+    axes: Axes,
+    metrics: Iterable[Metric],
+    rows: Pick | None = None,
+    told: Callable[[int], None] = lambda queries: None,
 ) -> dict[str, HeadMetric]:
-    """Measure every head of a site whose axes are known, as `measure` does."""
+    """Measure every head of a site whose axes are known, as `measure` does.
+
+    `told` hears how many more queries were measured, after each block.
+    """
     total = Accumulator(metrics, axes, site.heads)
     chosen = np.unique(site.pick_queries(slice(None) if rows is None else rows))
-    step = max(1, BLOCK_CELLS // max(1, site.heads * site.keys))
-    for begin in range(0, len(chosen), step):
-        total.add(read(site, chosen[begin : begin + step]))
+    for block in blocks(site, chosen, crop=total.crops):
+        total.add(block)
+        told(block.positions.size)
     return total.result()
+
+
+def blocks(site: Site, queries: NDArray[np.intp], *, crop: bool = False) -> Iterator[Block]:
+    """Yield some queries of every head of a site in blocks of about `BLOCK_CELLS` cells.
+
+    Parameters
+    ----------
+    site : Site
+    queries : int array
+        Ascending.
+    crop : bool
+        Whether blocks may end at the last key that their queries see.
+    """
+    cells = max(1, site.heads * site.keys)
+    many, few = (max(1, some // cells) for some in (READ_CELLS, BLOCK_CELLS))
+    for begin in range(0, len(queries), many):
+        whole = read(site, queries[begin : begin + many])
+        for first in range(0, len(whole.positions), few):
+            rows = slice(first, first + few)
+            positions = whole.positions[rows]
+            last = int(positions[-1]) + 1 if crop and site.causal else site.keys
+            yield replace(
+                whole,
+                weights=whole.weights[:, rows, :last],
+                visible=whole.visible[..., rows, :last],
+                positions=positions,
+                sink=None if whole.sink is None else whole.sink[:, rows],
+            )
 
 
 def read(site: Site, queries: NDArray[np.intp]) -> Block:

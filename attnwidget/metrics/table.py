@@ -10,10 +10,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from attnwidget.errors import InputError
 from attnwidget.metrics.axes import Axes
 from attnwidget.metrics.measure import measure_rows
 from attnwidget.metrics.metric import Doubles, HeadMetric, Metric
+from attnwidget.metrics.progress import Progress, counting
 from attnwidget.metrics.registry import Registry, standard
+from attnwidget.metrics.sampling import order
 from attnwidget.record import AttentionRecord, Kind, Pick
 
 _T = TypeVar("_T", bound=np.generic)
@@ -32,6 +35,9 @@ class HeadValue:
         The metric of weights spread evenly over the visible keys.
     count : int
         Queries (or cells) that the value is over.
+    margin : float
+        Half width of the value's 95 % confidence interval where queries were sampled: 0 where all were read,
+        NaN where there is none.
     """
 
     layer: int
@@ -39,10 +45,12 @@ class HeadValue:
     value: float
     baseline: float
     count: int
+    margin: float = 0.0
 
     def __repr__(self) -> str:
+        margin = f" ± {self.margin:.3f}" if self.margin > 0 else ""
         return (
-            f"HeadValue(layer={self.layer}, head={self.head}, value={self.value:.3f}, "
+            f"HeadValue(layer={self.layer}, head={self.head}, value={self.value:.3f}{margin}, "
             f"baseline={self.baseline:.3f}, count={self.count})"
         )
 
@@ -97,6 +105,17 @@ class HeadTable:
         """Queries or cells behind each value: int64 [layers, most heads]; 0 where no head is."""
         return {name: self._spread(self.measured[name].counts, 0) for name in self.names}
 
+    @cached_property
+    def margins(self) -> dict[str, Doubles]:
+        """Half width of each value's 95 % confidence interval: float64 [layers, most heads].
+
+        0 where all queries were read. NaN where nothing is eligible, no head is, or there is no interval: of
+        `positional`, which is no mean over queries; where fewer than two queries are eligible, or all have
+        the same value; and where the caller chose the queries. What it rests on is said in
+        `attnwidget.metrics.sampling.half_width`.
+        """
+        return {name: self._spread(self.measured[name].margins, np.nan) for name in self.names}
+
     def top(self, metric: str, k: int = 5, *, lowest: bool = False) -> list[HeadValue]:
         """Return the heads with the largest values of a metric, best first.
 
@@ -112,7 +131,7 @@ class HeadTable:
         Returns
         -------
         list of HeadValue
-            Each has layer, head, value, baseline and count.
+            Each has layer, head, value, baseline, count and margin.
 
         Raises
         ------
@@ -129,6 +148,7 @@ class HeadTable:
                 value=float(of.values[at]),
                 baseline=float(of.baselines[at]),
                 count=int(of.counts[at]),
+                margin=float(of.margins[at]),
             )
             for at in order[: max(0, k)]
             if not np.isnan(of.values[at])
@@ -190,6 +210,8 @@ def measure_heads(
     metrics: Iterable[str | Metric] | None = None,
     *,
     queries: Pick | None = None,
+    sample: int | None = None,
+    progress: Progress = False,
 ) -> HeadTable:
     """Measure every head of every layer.
 
@@ -203,6 +225,12 @@ def measure_heads(
     queries : slice, int or sequence of int, optional
         Which queries to read; all by default. It reads them in blocks, and never holds the patterns of all
         heads.
+    sample : int, optional
+        Read only so many queries, evenly spread over the prompt: the values are estimates then, each with a
+        margin. More queries than there are reads all.
+    progress : bool or function
+        True draws a bar (tqdm). A function is called as `progress(done, total)`, in queries of layers; it may
+        raise an error to stop.
 
     Returns
     -------
@@ -211,7 +239,9 @@ def measure_heads(
     Raises
     ------
     InputError
-        If a metric, query or kind of attention does not exist.
+        If a metric, query or kind of attention does not exist, or both queries and a sample are asked for.
+    MissingDependencyError
+        If there is to be a bar and tqdm is not installed.
 
     Examples
     --------
@@ -224,6 +254,18 @@ def measure_heads(
     >>> best = table.top("current", k=1)[0]
     >>> best.layer, best.head, best.value
     (0, 1, 1.0)
+
+    Of a long prompt, some queries are often enough; the table says how sure it is.
+
+    >>> import numpy as np
+    >>> rows = np.tril(np.random.default_rng(0).random((1, 1, 256, 256)))
+    >>> long = aw.AttentionRecord.from_attentions(rows / rows.sum(-1, keepdims=True), ["word"] * 256)
+    >>> some = aw.measure_heads(long, metrics=["entropy"], sample=64)
+    >>> some
+    HeadTable(decoder, 1 layers, 1 heads, 1 metrics, 64 of 256 queries)
+    >>> exact = aw.measure_heads(long, metrics=["entropy"]).values["entropy"]
+    >>> bool(abs(some.values["entropy"] - exact) <= some.margins["entropy"])
+    True
     """
     kind = record.default_kind if site is None else site
     standards = standard()
@@ -231,14 +273,27 @@ def measure_heads(
     registry = Registry(tuple(standards[one] if isinstance(one, str) else one for one in given))
     layers = record.layers(kind)
     axes, sites = Axes.of_record(record, kind), [record.site(layer, kind) for layer in layers]
+    if sample is not None and (queries is not None or sample < 1):
+        raise InputError(
+            f"{sample} queries are to be sampled" + (" of chosen ones." if queries is not None else "."),
+            "Give queries, or a sample of at least 1.",
+        )
     rows = np.unique(sites[0].pick_queries(slice(None) if queries is None else queries))
-    parts = [measure_rows(one, axes, registry, rows) for one in sites]
+    if sample is not None:
+        rows = np.sort(order(sites[0].queries)[:sample])
+    with counting(progress, len(sites) * len(rows), "query") as told:
+        parts = [measure_rows(one, axes, registry, rows, told) for one in sites]
+    measured = {name: HeadMetric.joined([part[name] for part in parts]) for name in registry.names}
+    if queries is not None and len(rows) < sites[0].queries:
+        # Chosen queries are no sample of the others.
+        none = np.full(sum(one.heads for one in sites), np.nan)
+        measured = {name: replace(metric, margins=none) for name, metric in measured.items()}
     return HeadTable(
         site=kind,
         layers=layers,
         heads=tuple(one.heads for one in sites),
         metrics=registry,
-        measured={name: HeadMetric.joined([part[name] for part in parts]) for name in registry.names},
+        measured=measured,
         queries=sites[0].queries,
         sampled=len(rows),
     )
