@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from attnwidget.capture import memory, state
+from attnwidget.capture.chunked import demand_unpadded, run_in_chunks
 from attnwidget.capture.functional import Watch, module_stack
 from attnwidget.capture.registry import tapped_interface
+from attnwidget.capture.rules import NotInChunks
+from attnwidget.capture.steps import Progress
 from attnwidget.capture.store import Store
 from attnwidget.capture.structure import Structure
 from attnwidget.capture.tape import Tape
-from attnwidget.errors import CaptureError, NoAttentionError
+from attnwidget.errors import CaptureError, FidelityError, NoAttentionError
 from attnwidget.record import Kind, Site
 from attnwidget.record.qk import QKSite
 
@@ -50,9 +53,11 @@ def run_with_capture(
     exact: bool = False,
     row: int = 0,
     keep: Mapping[str, NDArray[np.bool_] | None] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
     store: Store | None = None,
+    chunk: int | None = None,
+    on_output: Callable[[Any, int], None] | None = None,
 ) -> Captured:
     """Run a model once and capture its attention.
 
@@ -71,11 +76,17 @@ def run_with_capture(
     keep : mapping of {"encoder", "decoder"} to bool array [n] or None
         Positions that are not padding; only these remain.
     progress : callable, optional
-        Called with (layers done, layers in all).
+        Called with layers done and layers in all, or in chunks with their cost; see `steps.Progress`.
     cancelled : callable, optional
         Asked between layers; the run stops once it returns True.
     store : Store, optional
         Keeps queries and keys; in memory, as they are, by default.
+    chunk : int, optional
+        Run a longer prompt in chunks of so many tokens through the model's own key-value cache, where that
+        is the same as one piece; where it is not, the notes say why.
+    on_output : callable, optional
+        Called with what the model returned and the position of its first token: once, or for each chunk. It
+        is called again from position 0 if a run in chunks turns out not to be the same as one piece.
 
     Returns
     -------
@@ -98,38 +109,70 @@ def run_with_capture(
     """
     given, model = model, getattr(model, "_orig_mod", model)
     structure = Structure(model, inputs)
-    tape = Tape(
-        structure, row=row, keep=keep, exact=exact, progress=progress, cancelled=cancelled, store=store
-    )
+    store = Store() if store is None else store
+    notes: dict[str, None] = {}
+    tape: Tape | None = None
+    output: Any = None
     with contextlib.ExitStack() as stack:
         stack.enter_context(state.alone_with(model))
         stack.enter_context(torch.no_grad())
         if stack.enter_context(state.uncompiled(given)):
-            tape.notes[
-                "Compiled parts of the model ran as they were written, which can differ by rounding."
-            ] = None
+            notes["Compiled parts of the model ran as they were written, which can differ by rounding."] = (
+                None
+            )
         if stack.enter_context(state.evaluation_mode(model)):
-            tape.notes["The model was in training mode: dropout was switched off for this run."] = None
+            notes["The model was in training mode: dropout was switched off for this run."] = None
         if exact:
             stack.enter_context(state.implementation(model, state.to_eager))
         else:
             others = state.unwatched(model)
             if others:
                 stack.enter_context(state.implementation(model, state.to_watched))
-                tape.notes[f"The run used SDPA instead of {', '.join(others)}, which cannot be watched."] = (
-                    None
+                notes[f"The run used SDPA instead of {', '.join(others)}, which cannot be watched."] = None
+        eager = state.runs_eager(model)
+        if chunk is not None and not exact and chunk < (structure.length or 0):
+            try:
+                demand_unpadded(keep)
+                if eager:
+                    _demand_eager_memory(model, structure, chunk)
+                tape, output = run_in_chunks(
+                    model,
+                    inputs,
+                    structure,
+                    chunk,
+                    lambda part, part_tape: _run(model, part, part_tape, sdpa=True),
+                    progress=progress,
+                    on_output=on_output,
+                    cancelled=cancelled,
+                    store=store,
                 )
-        if state.runs_eager(model):
-            _demand_eager_memory(model, structure)
-        output = _run(model, inputs, tape, sdpa=True)
+            except (NotInChunks, FidelityError) as why:
+                store.restart()
+                reason = why if isinstance(why, NotInChunks) else "its attention cannot be checked in chunks"
+                notes[f"The prompt ran in one piece, not in chunks: {reason}."] = None
+        if tape is None:
+            tape = Tape(
+                structure,
+                row=row,
+                keep=keep,
+                exact=exact,
+                progress=progress,
+                cancelled=cancelled,
+                store=store,
+            )
+            if eager:
+                _demand_eager_memory(model, structure, structure.length)
+            output = _run(model, inputs, tape, sdpa=True)
+            if on_output is not None:
+                on_output(output, 0)
         if tape.unseen() and not exact and state.configurations(model):
-            _demand_eager_memory(model, structure)
+            _demand_eager_memory(model, structure, structure.length)
             tape.close_found()
             with state.implementation(model, state.to_eager):
                 _run(model, inputs, tape, sdpa=False)
     sites = _finished(tape)
-    tape.notes |= dict.fromkeys((*_precision(tape, sites), *tape.store.notes()))
-    return Captured(output=output, sites=sites, notes=tuple(tape.notes))
+    notes |= tape.notes | dict.fromkeys((*_precision(tape, sites), *store.notes()))
+    return Captured(output=output, sites=sites, notes=tuple(notes))
 
 
 def _precision(tape: Tape, sites: tuple[Site, ...]) -> Iterator[str]:
@@ -147,20 +190,17 @@ def _run(model: nn.Module, inputs: Mapping[str, Any], tape: Tape, *, sdpa: bool)
         return model(**inputs)
 
 
-def _demand_eager_memory(model: nn.Module, structure: Structure) -> None:
+def _demand_eager_memory(model: nn.Module, structure: Structure, queries: int | None) -> None:
     """Make sure that the patterns of one layer fit, which an eager run holds two or three times."""
     config = getattr(model, "config", None)
     heads = getattr(config, "num_attention_heads", None)
-    if structure.length is None or not isinstance(heads, int):
+    if structure.length is None or queries is None or not isinstance(heads, int):
         return
     parameter = next(model.parameters(), None)
     device = torch.device("cpu") if parameter is None else parameter.device
-    size = (
-        3 * structure.batch * heads * structure.length**2 * (4 if parameter is None else parameter.itemsize)
-    )
-    memory.demand(
-        size, device, f"The weights of one layer ({heads} x {structure.length} x {structure.length})"
-    )
+    cells = structure.batch * heads * queries * structure.length
+    size = 3 * cells * (4 if parameter is None else parameter.itemsize)
+    memory.demand(size, device, f"The weights of one layer ({heads} x {queries} x {structure.length})")
 
 
 def _finished(tape: Tape) -> tuple[Site, ...]:

@@ -114,7 +114,7 @@ class Masks:
         CaptureError
             If a token is looked at that is marked as padding.
         """
-        key = (_identity(mask), _identity(bias), causal, id(queries), id(keys), shape)
+        key = (identity(mask), identity(bias), causal, id(queries), id(keys), shape)
         if key in self._known:
             self._known.move_to_end(key)
             return self._known[key][1]
@@ -137,17 +137,17 @@ class Masks:
         visible: NDArray[np.bool_] | None = None
         added: list[Tensor] = []
         if mask is not None:
-            mask = _cut_rows(_one_prompt(mask, self._row), queries, shape)
+            mask = _cut_rows(one_prompt(mask, self._row), queries, shape)
             if mask.dtype == torch.bool:
                 seen = mask
             else:
-                seen, extra = _split(mask)
+                seen, extra = split(mask)
                 if extra is not None:
                     added.append(_cut_keys(extra, keys, shape))
             if not bool(seen.all()):
                 visible = _plain(seen, queries.count(shape[0]), shape[1])
         if bias is not None:
-            bias = _cut_keys(_cut_rows(_one_prompt(bias, self._row), queries, shape), keys, shape)
+            bias = _cut_keys(_cut_rows(one_prompt(bias, self._row), queries, shape), keys, shape)
             if bool(bias.any()):
                 added.append(bias)
         visible = _without_padding(visible, causal, queries, keys, shape)
@@ -177,15 +177,16 @@ def _equal(one: Tensor, other: Tensor) -> bool:
     return one.shape == other.shape and one.dtype == other.dtype and bool(torch.equal(one, other))
 
 
-def _identity(tensor: Tensor | None) -> object:
+def identity(tensor: Tensor | None) -> object:
+    """Tell a mask from others, as long as it lives and nothing is written to it."""
     if tensor is None:
         return None
     version = None if tensor.is_inference() else tensor._version
     return (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor.device, version)
 
 
-def _one_prompt(mask: Tensor, row: int) -> Tensor:
-    """[heads or 1, queries or 1, keys] of one prompt, by the rules of broadcasting to four dimensions."""
+def one_prompt(mask: Tensor, row: int) -> Tensor:
+    """Return [heads or 1, queries or 1, keys] of one prompt, by the rules of broadcasting to four."""
     mask = mask.detach()
     if mask.ndim > 4:
         raise CaptureError(
@@ -207,7 +208,7 @@ def _cut_keys(mask: Tensor, keys: Keep, shape: tuple[int, int]) -> Tensor:
     return mask if mask.shape[2] == 1 else keys.cut(mask, 2)
 
 
-def _split(mask: Tensor) -> tuple[Tensor, Tensor | None]:
+def split(mask: Tensor) -> tuple[Tensor, Tensor | None]:
     """Split what is added to scores into "visible" and a bias, None if the bias is zero everywhere."""
     lowest = float(mask.amin())
     if lowest <= torch.finfo(mask.dtype).min / 2:

@@ -130,6 +130,14 @@ class Store:
         self.write(kept, tensor)
         return kept
 
+    def adopt(self, tensor: Tensor) -> None:
+        """Count a tensor in memory that is kept as it is, though it was made elsewhere."""
+        self.nbytes += tensor.nbytes
+
+    def restart(self) -> None:
+        """Forget what was handed out and measured: the run begins again."""
+        self.nbytes, self.loss, self._compared = 0, None, 0
+
     def compare(self, run: QKSite, kept: QKSite) -> None:
         """Measure what a narrower precision does to the weights of a site, on a few queries.
 

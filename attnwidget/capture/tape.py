@@ -17,6 +17,7 @@ from attnwidget.capture import memory, verify
 from attnwidget.capture.masks import Keep, Masks
 from attnwidget.capture.projection import Follower, Weight
 from attnwidget.capture.rotary import Rotation
+from attnwidget.capture.steps import Progress, Work
 from attnwidget.capture.store import Store
 from attnwidget.capture.structure import Structure
 from attnwidget.errors import CancelledError, CaptureError
@@ -25,7 +26,8 @@ from attnwidget.record.qk import QKSite
 
 ACTIVE: ContextVar[Tape | None] = ContextVar("attnwidget_tape", default=None)
 
-_HALF = (torch.float16, torch.bfloat16)
+HALF = (torch.float16, torch.bfloat16)
+"""Half precision."""
 # Q and K stay on the accelerator while they take less than this share of what is free there.
 _SHARE_ON_DEVICE = 0.25
 
@@ -77,7 +79,7 @@ class Tape:
     exact : bool
         Whether weights that an eager run returns may be recorded where queries and keys do not explain them.
     progress : callable or None
-        Called with (layers done, layers in all).
+        Told after each layer; see `steps.Progress`.
     cancelled : callable or None
         Asked between layers.
     store : Store or None
@@ -91,7 +93,7 @@ class Tape:
         row: int = 0,
         keep: Mapping[str, NDArray[np.bool_] | None] | None = None,
         exact: bool = False,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
         store: Store | None = None,
     ) -> None:
@@ -111,7 +113,7 @@ class Tape:
         self._keep = {stream: Keep.of(flags) for stream, flags in (keep or {}).items()}
         self._masks = Masks(row)
         self._closed: frozenset[int] = frozenset()
-        self._progress = progress
+        self._work = Work((1,), len(structure.candidates), progress)
         self._cancelled = cancelled
 
     # ------------------------------------------------------------------ where the run is
@@ -265,7 +267,7 @@ class Tape:
     def _check(self, module: nn.Module, output: Tensor) -> None:
         """Make sure that an output consists of numbers, and note their precision."""
         verify.demand_finite(output, self.structure.name(module), self.structure.layer(module))
-        if output.dtype in _HALF:
+        if output.dtype in HALF:
             self.halves[output.dtype] = None
 
     def add_dense(
@@ -310,9 +312,7 @@ class Tape:
     def _add(self, module: nn.Module, site: Site) -> None:
         self.found.append((module, site))
         self.ran.setdefault(id(module), module)
-        if self._progress is not None:
-            done = len({id(m) for m, _ in self.found})
-            self._progress(done, max(done, len(self.structure.candidates)))
+        self._work.did(len({id(m) for m, _ in self.found}))
 
     def _qk_site(
         self,
@@ -328,7 +328,7 @@ class Tape:
         q = queries.cut(query[self._row_of(query)], 1)
         k = keys.cut(key[self._row_of(key)], 1)
         if route == "functional":
-            k = _without_copies(k, self.structure.kv_heads)
+            k = without_copies(k, self.structure.kv_heads)
         return QKSite(
             kind=self._stream_kind(module),
             layer=-1,
@@ -347,7 +347,7 @@ class Tape:
             k=k,
             bias=reduced.bias,
             sink_scores=None if call.sinks is None else call.sinks.detach().float().flatten(),
-            rounded=call.rounded and q.dtype in _HALF,
+            rounded=call.rounded and q.dtype in HALF,
         )
 
     def _lasting(self, site: QKSite) -> QKSite:
@@ -423,18 +423,31 @@ class Tape:
         return (encoder if kind == "encoder" else decoder), (decoder if kind == "decoder" else encoder)
 
     def _place(self, tensor: Tensor) -> torch.device:
-        if tensor.device.type == "cpu":
-            return tensor.device
-        free = memory.free_bytes(tensor.device)
-        ahead = 2 * tensor.nbytes * max(1, len(self.structure.candidates) - len(self.found))
-        return tensor.device if free is not None and ahead < _SHARE_ON_DEVICE * free else torch.device("cpu")
+        return self.place_for(tensor.device, tensor.nbytes, len(self.found))
+
+    def place_for(self, device: torch.device, nbytes: int, done: int) -> torch.device:
+        """Where queries and keys are kept: on the device that made them while there is plenty of room.
+
+        Parameters
+        ----------
+        device : torch.device
+        nbytes : int
+            Of a site's queries.
+        done : int
+            Sites that have their place.
+        """
+        if device.type == "cpu":
+            return device
+        free = memory.free_bytes(device)
+        ahead = 2 * nbytes * max(1, len(self.structure.candidates) - done)
+        return device if free is not None and ahead < _SHARE_ON_DEVICE * free else torch.device("cpu")
 
 
 _EVERYTHING = Keep()
 _ROWS_OF_A_WINDOW = 4
 
 
-def _without_copies(k: Tensor, kv_heads: int | None) -> Tensor:
+def without_copies(k: Tensor, kv_heads: int | None) -> Tensor:
     """Undo the repetition of key-value heads that some models do before they call SDPA."""
     if kv_heads is None or kv_heads >= k.shape[0] or k.shape[0] % kv_heads:
         return k
