@@ -22,6 +22,7 @@ from attnwidget.record import (
 from attnwidget.snapshot.cells import WEIGHTS, Bools, Ints
 from attnwidget.snapshot.container import damaged, unpack
 from attnwidget.snapshot.origin import remember
+from attnwidget.snapshot.peaks import Peaks
 from attnwidget.snapshot.sites import Cells, SnapshotSite, Terms
 from attnwidget.snapshot.tables import read_table
 from attnwidget.wire.arrays import unpack as read
@@ -35,6 +36,7 @@ from attnwidget.wire.schema import (
     SnapshotHeader,
     StoredLayer,
     StoredModel,
+    StoredPeaks,
     StoredRows,
     StoredTerms,
     Tokens,
@@ -140,6 +142,15 @@ def _notes(precision: Precision) -> list[str]:
     """Return what a reader of the numbers should know."""
     if precision["form"] == "exact" and precision["patterns"] == "all":
         return ["Read from a snapshot; its weights are exact."]
+    if rows := precision.get("rows"):
+        several = (
+            f"those of queries {', '.join(map(str, rows))}" if len(rows) > 1 else f"that of query {rows[0]}"
+        )
+        return [
+            f"Read from a snapshot of a long prompt: of its rows it holds {several}, at most the "
+            f"{precision['kept']:,} largest weights of each, exactly; {precision['dropped']:.1%} of their "
+            f"mass was left out, {precision['dropped_most']:.1%} of the worst row's."
+        ]
     if precision["patterns"] == "none":
         return ["Read from a snapshot that holds no patterns: small pictures, metrics and tokens only."]
     notes = [f"Read from a snapshot; its weights are within {precision['error']:.2g} of the run's."]
@@ -251,6 +262,7 @@ def _site(
         terms_kept=terms,
         row_query=query,
         rows=rows,
+        peaks=_peaks(stored.get("peaks"), heads, queries, keys, arrays),
     )
     if not site.fits:
         raise damaged("its cells do not fit what is visible")
@@ -292,6 +304,27 @@ def _rows(
     if not 0 <= stored["query"] < queries or weights.shape != (len(chosen), keys):
         raise damaged("a row does not fit")
     return stored["query"], {int(head): weights[at] for at, head in enumerate(chosen)}
+
+
+def _peaks(stored: StoredPeaks | None, heads: int, queries: int, keys: int, arrays: Arrays) -> Peaks | None:
+    if stored is None:
+        return None
+    counts, skipped = _of(stored["counts"], arrays, "i4"), _of(stored["places"], arrays, "i4")
+    cells, rest = _of(stored["cells"], arrays, "f4"), _of(stored["rest"], arrays, "f4")
+    sinks = None if stored["sinks"] is None else _of(stored["sinks"], arrays, "f4")
+    chosen, shape = _chosen(stored["queries"], queries), (len(stored["queries"]), heads)
+    fits = counts.shape == rest.shape == shape and (sinks is None or sinks.shape == shape)
+    if not fits or not cells.shape == skipped.shape == (int(counts.sum(dtype=np.int64)),):
+        raise damaged("rows do not fit")
+    if min(counts.min(initial=0), skipped.min(initial=0)) < 0:
+        raise damaged("a row is not what it must be")
+    ends = np.cumsum(counts.reshape(-1), dtype=np.int64)
+    onward = np.concatenate([[0], np.cumsum(skipped.astype(np.int64) + 1)])
+    begins = onward[ends - counts.reshape(-1)]
+    if bool((onward[ends] - begins > keys).any()):
+        raise damaged("a row goes beyond its end")
+    places = onward[1:] - 1 - np.repeat(begins, counts.reshape(-1))
+    return Peaks(chosen, counts, places.astype(np.int32), cells, rest, sinks)
 
 
 def _terms(

@@ -10,6 +10,7 @@ from attnwidget.service import Service
 from attnwidget.service.answers import opening
 from attnwidget.snapshot.fit import Snapshot, fit, keep_all
 from attnwidget.snapshot.frame import Frame, Key
+from attnwidget.snapshot.long import fit_long, is_long
 from attnwidget.snapshot.origin import origin
 from attnwidget.wire.schema import HeadNote, HeadRef
 
@@ -32,7 +33,8 @@ def encode(
     shown : Service or AttentionRecord
         A service brings its own detectors and what it has measured.
     budget : int or None
-        Bytes that `data` may take; None keeps everything.
+        Bytes that `data` may take; None keeps everything, of a prompt too long for whole patterns as much as
+        `fit_long` says.
     held : sequence of HeadRef
         Heads that matter most (chosen, pinned): past the budget these keep queries and keys, and whole rows.
     query : int or None
@@ -59,6 +61,8 @@ def encode(
     if record.precision is not None:
         return _passed_on(service, record, budget)
     frame = Frame.of(service, record)
+    if is_long(record):
+        return fit_long(service, frame, budget, _named(record, held), query)
     if budget is None:
         return keep_all(frame)
     return fit(frame, budget, _held(record, held), query)
@@ -83,16 +87,21 @@ def _passed_on(service: Service, record: AttentionRecord, budget: int | None) ->
 
 def _held(record: AttentionRecord, refs: Sequence[HeadRef]) -> dict[Key, list[int]]:
     """Return the heads of each site that matter most and exist; the opening head if none is named."""
-    found: dict[Key, set[int]] = {}
-    for ref in refs:
-        found.setdefault((ref["site"], ref["layer"]), set()).add(ref["head"])
-    heads = {(site.kind, site.layer): site.heads for site in record.sites}
-    held = {
-        key: sorted(head for head in chosen if 0 <= head < heads[key])
-        for key, chosen in found.items()
-        if key in heads
-    }
+    held = _named(record, refs)
     if any(held.values()):
         return held
     kind, layer, opening_heads = opening(record)
     return {(kind, layer): opening_heads}
+
+
+def _named(record: AttentionRecord, refs: Sequence[HeadRef]) -> dict[Key, list[int]]:
+    """Return the heads of each site that are named and exist."""
+    found: dict[Key, set[int]] = {}
+    for ref in refs:
+        found.setdefault((ref["site"], ref["layer"]), set()).add(ref["head"])
+    heads = {(site.kind, site.layer): site.heads for site in record.sites}
+    return {
+        key: sorted(head for head in chosen if 0 <= head < heads[key])
+        for key, chosen in found.items()
+        if key in heads
+    }

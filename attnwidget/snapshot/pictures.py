@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,9 +56,14 @@ class Pictures:
         """Bytes that they take in a snapshot."""
         return 0 if self.codes is None else len(deflate(self.codes).deflated)
 
+    @property
+    def sampled(self) -> int:
+        """Queries that were read."""
+        rows = -(-self.queries // self.size)
+        return self.queries if self.rows_read == self.size else min(self.queries, rows * self.rows_read)
+
     def store(self, pieces: Pieces) -> StoredModel:
         """Return what the header says, with the thumbnails in `pieces`."""
-        rows = -(-self.queries // self.size)
         return {
             "site": self.kind,
             "layers": list(self.layers),
@@ -65,7 +72,7 @@ class Pictures:
             "pooled_queries": self.rows_read,
             "pooled_keys": self.size,
             "queries": self.queries,
-            "sampled": self.queries if self.rows_read == self.size else rows * self.rows_read,
+            "sampled": self.sampled,
         }
 
 
@@ -91,6 +98,30 @@ def draw(record: AttentionRecord, kind: Kind, pixels: int) -> Pictures:
     chosen = _spread(queries, size, read)
     codes = np.concatenate([_of_site(site, chosen, read, size) for site in sites])
     return Pictures(kind, blank.layers, blank.heads, codes, size, queries, read)
+
+
+def of_reply(reply: Mapping[str, Any]) -> Pictures | None:
+    """Return the thumbnails of a reply to `model`; None if their pixels are not as many queries as keys."""
+    size, queries, read = reply["pooled_keys"], reply["queries"], reply["pooled_queries"]
+    codes: Codes = reply["thumbnails"]
+    if codes.shape[1] != -(-queries // size) or read > size:
+        return None
+    heads, layers = tuple(reply["heads"]), tuple(reply["layers"])
+    return Pictures(reply["site"], layers, heads, codes, size, queries, read)
+
+
+def shrink(pictures: Pictures, pixels: int) -> Pictures:
+    """Return thumbnails of at most so many pixels, each the largest weight of four, as often as it takes."""
+    codes, size = pictures.codes, pictures.size
+    if codes is None or max(codes.shape[1:]) <= pixels:
+        return pictures
+    heads, rows, columns = codes.shape
+    # One more than its code, so that a block that is masked in part is not taken for masked.
+    padded = np.zeros((heads, rows + rows % 2, columns + columns % 2), dtype=np.uint8)
+    padded[:, :rows, :columns] = codes + np.uint8(1)
+    pooled = padded.reshape(heads, padded.shape[1] // 2, 2, padded.shape[2] // 2, 2).max(axis=(2, 4))
+    codes = pooled - np.uint8(1)
+    return shrink(replace(pictures, codes=codes, size=2 * size, rows_read=2 * pictures.rows_read), pixels)
 
 
 def _spread(queries: int, size: int, read: int) -> Ints:

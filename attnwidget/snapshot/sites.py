@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from attnwidget.errors import NotRecordedError
 from attnwidget.record.sites import ALL, Floats, Lost, Pick, ScoreTerms, Site, Thumbnails
 from attnwidget.snapshot.cells import WEIGHTS, Codes, Ints, places
+from attnwidget.snapshot.peaks import Peaks
 from attnwidget.wire.schema import U8_LEVELS, U8_NAN, StoredForm
 
 BLOCK_CELLS = 1 << 20
@@ -94,6 +95,8 @@ class SnapshotSite(Site):
         By head; masked cells are negative.
     pictures : Thumbnails or None
         Where patterns are not all whole.
+    peaks : Peaks or None
+        Rows of a prompt too long for patterns.
     """
 
     cells: Cells
@@ -102,6 +105,7 @@ class SnapshotSite(Site):
     row_query: int = -1
     rows: dict[int, Floats]
     pictures: Thumbnails | None = None
+    peaks: Peaks | None = None
 
     @property
     def has_scores(self) -> bool:
@@ -140,6 +144,8 @@ class SnapshotSite(Site):
             If it holds nothing of one of these rows.
         """
         chosen, rows = self.pick_heads(heads), self.pick_queries(queries)
+        if self.peaks is not None:
+            return self._peak_rows(self.peaks, chosen, rows)
         out = np.zeros((len(chosen), len(rows), self.keys), dtype=np.float32)
         for index, head in enumerate(chosen):
             place = int(np.searchsorted(self.cells.heads, head))
@@ -169,6 +175,11 @@ class SnapshotSite(Site):
 
     def sink(self, heads: Pick = ALL, queries: Pick = ALL) -> Floats:
         """Mass that goes to the learned sink: float32 [heads, queries]."""
+        if self.peaks is not None and self.has_sinks:
+            places = self.peaks.place(self.pick_queries(queries))
+            if self.peaks.sinks is None or places is None:
+                raise self._no_row(self.peaks)
+            return self.peaks.sinks[places][:, self.pick_heads(heads)].T
         if self.sinks is None:
             return super().sink(heads, queries)
         return self.sinks[self.pick_heads(heads)[:, None], self.pick_queries(queries)[None]]
@@ -217,6 +228,8 @@ class SnapshotSite(Site):
 
     def lost(self, head: int) -> Lost | None:
         """Return what was lost of a head's rows; None where they are kept exactly, computed, or not there."""
+        if self.peaks is not None:
+            return self.peaks.lost(head, self.queries)
         (place,) = np.nonzero(self.cells.heads == head)
         if len(place) == 0 or self.cells.form == "exact" or self._can_attend(head):
             return None
@@ -248,6 +261,24 @@ class SnapshotSite(Site):
         return None if self.cells.rest is None or place.size == 0 else self.cells.rest[place[0]]
 
     # ------------------------------------------------------------------ helpers
+
+    def _peak_rows(self, peaks: Peaks, heads: Ints, queries: Ints) -> Floats:
+        """Return rows of a prompt too long for patterns; what was left out of them is 0."""
+        places = peaks.place(queries)
+        if places is None:
+            raise self._no_row(peaks)
+        out = np.empty((len(heads), len(queries), self.keys), dtype=np.float32)
+        for index, head in enumerate(heads.tolist()):
+            for at, place in enumerate(places.tolist()):
+                out[index, at] = peaks.row(head, place, self.keys)[0]
+        return out
+
+    def _no_row(self, peaks: Peaks) -> NotRecordedError:
+        kept = ", ".join(f"{query:,}" for query in peaks.queries)
+        return NotRecordedError(
+            f"Of this prompt the snapshot keeps the rows of queries {kept} only.",
+            "Ask for one of these, or run the prompt again.",
+        )
 
     def _can_attend(self, head: int | np.integer) -> bool:
         terms = self.terms_kept

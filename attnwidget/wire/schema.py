@@ -220,7 +220,9 @@ class Precision(TypedDict):
     weights in 8 bits ("top"). `error` is the largest absolute error of a weight that is kept. `kept` is the
     most weights that a row keeps, null where all are; `dropped` the share of a row's mass that was left out,
     mean over the rows of kept patterns, and `dropped_most` that of the worst row. `patterns` says of how many
-    heads patterns are kept, `terms` of how many queries and keys are.
+    heads patterns are kept, `terms` of how many queries and keys are. Of a prompt too long for patterns,
+    `rows` are the queries of which every head's largest weights are kept exactly, at most `kept` of a row,
+    and `sampled` is how many queries stand behind thumbnails.
     """
 
     form: StoredForm
@@ -230,6 +232,8 @@ class Precision(TypedDict):
     dropped_most: float
     patterns: StoredShare
     terms: StoredShare
+    rows: NotRequired[list[int]]
+    sampled: NotRequired[int]
 
 
 class OpenMeta(TypedDict):
@@ -645,6 +649,23 @@ class StoredRows(TypedDict):
     weights: ArraySpec
 
 
+class StoredPeaks(TypedDict):
+    """The largest weights of some rows of every head of a site whose patterns are too large to keep.
+
+    `queries` ascend. `counts` [queries, heads] i4 are the numbers of weights that rows keep, `places` i4
+    their keys, each as the number of keys that are skipped, and `cells` f4 the weights themselves, exactly;
+    both query after query, in it head after head. `rest` [queries, heads] f4 is the mass left out, not a
+    number where all of a row's weights are none; `sinks` that of the learned sink, or null.
+    """
+
+    queries: list[int]
+    counts: ArraySpec
+    places: ArraySpec
+    cells: ArraySpec
+    rest: ArraySpec
+    sinks: ArraySpec | None
+
+
 class StoredLayer(TypedDict):
     """One attention site of a snapshot; see the format's specification beside the Python codec.
 
@@ -675,6 +696,7 @@ class StoredLayer(TypedDict):
     sink: ArraySpec | None
     rows: StoredRows | None
     terms: StoredTerms | None
+    peaks: NotRequired[StoredPeaks]
 
 
 class StoredModel(TypedDict):

@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 from attnwidget.errors import NotRecordedError
 from attnwidget.record import AttentionRecord
-from attnwidget.service import Service
+from attnwidget.service import Service, answers
 from attnwidget.snapshot import decode, encode
+from attnwidget.snapshot import long as snapshot_long
 from attnwidget.snapshot.fit import Snapshot, _made
 from attnwidget.snapshot.frame import Frame
 from attnwidget.snapshot.patterns import Patterns
@@ -59,11 +61,20 @@ def dense(one: AttentionRecord, step: int) -> Snapshot:
     return _made(frame, parts, frame.pictures(), True)
 
 
+def long(one: AttentionRecord) -> Snapshot:
+    """Return a snapshot as of a prompt whose patterns are too large, with few weights of each row."""
+    with patch.object(answers, "WHOLE_CELLS", 16), patch.object(snapshot_long, "MOST", 16):
+        return encode(
+            one, held=[{"site": one.kinds[0], "layer": one.layers(one.kinds[0])[0], "head": 0}], query=3
+        )
+
+
 def snapshots() -> dict[str, bytes]:
     """Return every golden snapshot by name."""
     made = {name: encode(RECORDS[name]()).data for name in WHOLE}
     made |= {f"{name}, dense": dense(RECORDS[name](), 1 + at % 2).data for at, name in enumerate(WHOLE)}
     made |= {f"{name}, cut": cut(RECORDS[name](), 3).data for name in CUT}
+    made |= {f"{name}, long": long(RECORDS[name]()).data for name in CUT}
     return {name.replace(", ", "-").replace(" ", "-"): data for name, data in made.items()}
 
 
@@ -94,7 +105,7 @@ def _layer(site: SnapshotSite) -> dict[str, Any]:
             {
                 "pattern": None if pattern is None else _numbers(pattern),
                 "visible": "".join("01"[int(cell)] for cell in visible[head].reshape(-1)),
-                "sink": _numbers(site.sink(head)[0]) if site.has_sinks else None,
+                "sink": _numbers(site.sink(head)[0]) if site.has_sinks and site.peaks is None else None,
                 "rest": None if rest is None else _numbers(rest),
                 "row": None if row is None else _numbers(row),
                 "width": width,
@@ -107,6 +118,18 @@ def _layer(site: SnapshotSite) -> dict[str, Any]:
         "form": site.cells.form,
         "query": site.row_query,
         "heads": heads,
+        **({} if site.peaks is None else {"peaks": [_peak(site, int(at)) for at in site.peaks.queries]}),
+    }
+
+
+def _peak(site: SnapshotSite, query: int) -> dict[str, Any]:
+    """Return what is kept of one query, head after head."""
+    lost = [site.lost(head) for head in range(site.heads)]
+    return {
+        "query": query,
+        "weights": _numbers(site.weights(queries=query)),
+        "floor": _numbers(np.array([each.floor[query] for each in lost if each])),
+        "sink": _numbers(site.sink(queries=query)),
     }
 
 

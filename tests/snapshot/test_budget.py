@@ -148,31 +148,6 @@ def test_a_long_prompt_keeps_the_patterns_of_the_held_heads_only(monkeypatch: py
     assert WEIGHTS[reply["thumbnails"]][1, 30, 5] == pytest.approx(largest, abs=COMPAND_ERROR)
 
 
-def test_a_very_long_prompt_never_computes_all_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
-    n = 4200
-    one = long_record(n, layers=1, heads=2)
-    computed = 0
-    original = type(one.sites[0]).weights
-
-    def counted(self: object, heads: object = slice(None), queries: object = slice(None)) -> np.ndarray:
-        nonlocal computed
-        found: np.ndarray = original(self, heads, queries)  # type: ignore[arg-type]
-        computed += found.size
-        return found
-
-    monkeypatch.setattr("attnwidget.snapshot.pictures.CELLS", 1 << 21)
-    monkeypatch.setattr("attnwidget.service.heads.METRIC_CELLS", 1 << 21)
-    monkeypatch.setattr(type(one.sites[0]), "weights", counted)
-    snapshot = encode(one, budget=200_000, held=[{"site": "decoder", "layer": 0, "head": 1}], query=n - 1)
-    assert len(snapshot.data) <= 200_000
-    assert snapshot.precision["patterns"] == "none"
-    # Metrics and thumbnails of sampled queries, and a row, though both could be of all.
-    assert computed < n * n
-    again = decode(snapshot.data)
-    last = one.weights(0, 1, queries=n - 1)[0]
-    np.testing.assert_allclose(again.weights(0, 1, queries=n - 1)[0], last, atol=1e-6)
-
-
 def test_what_cannot_hold_even_the_tokens_names_the_size_that_does() -> None:
     one = long_record(300)
     with pytest.raises(SnapshotError, match=r"do not fit into 0\.8 kB") as raised:

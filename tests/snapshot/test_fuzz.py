@@ -38,7 +38,17 @@ def survives(data: bytes) -> bool:
             assert site.weights().shape == (site.heads, site.queries, site.keys)
         except NotRecordedError:
             assert len(site.cells.heads) < site.heads  # type: ignore[attr-defined]
-        assert site.sink().shape == (site.heads, site.queries)
+        peaks = site.peaks  # type: ignore[attr-defined]
+        rows = range(site.queries) if peaks is None else peaks.queries
+        try:
+            assert site.sink(queries=rows).shape == (site.heads, len(rows))
+        except NotRecordedError:
+            assert peaks.sinks is None
+        if peaks is not None:
+            assert site.weights(queries=rows).shape == (site.heads, len(rows), site.keys)
+            assert all(
+                (lost := site.lost(head)) and len(lost.floor) == site.queries for head in range(site.heads)
+            )
         if site.has_scores:
             assert site.scores(0).shape == (1, site.queries, site.keys)
     service = Service(record)

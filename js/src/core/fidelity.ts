@@ -22,7 +22,14 @@ export function isSnapshot({ precision }: OpenMeta): boolean {
   return precision !== undefined;
 }
 
-function lossOf({ form, error, kept, dropped, dropped_most, patterns }: Precision): Exactness {
+function lossOf(precision: Precision): Exactness {
+  const { form, error, kept, dropped, dropped_most, patterns, rows, sampled } = precision;
+  if (rows)
+    return {
+      strong: "long prompt",
+      text: `: a snapshot of thumbnails (${sampled} queries sampled) and the rows of tokens ${rows.join(", ")}`,
+      more: ` (the ${kept} largest weights of each, exactly); the rest needs a kernel`,
+    };
   if (patterns === "none") return { strong: "no patterns", text: ": a snapshot of thumbnails and metrics" };
   if (form === "exact") return { strong: "exact", text: ", from a snapshot" };
   const within = `within ${formatError(error)}`;

@@ -7,12 +7,13 @@ import {
   MASKED,
   type StoredLayer,
   type StoredModel,
+  type StoredPeaks,
   U8_LEVELS,
   U8_MASKED,
   U8_NAN,
 } from "../wire/schema.gen";
 import { damaged } from "./frame";
-import type { SnapshotLayer, StoredHeadTerms } from "./types";
+import type { SnapshotLayer, StoredHeadTerms, StoredRowPeaks } from "./types";
 
 /** Cells of a pattern that is kept at most. */
 const MAX_PATTERN = 2 ** 24;
@@ -28,6 +29,36 @@ function readCounts(spec: ArraySpec, buffers: readonly DataView[]): Uint8Array |
 
 function weightOf(root: number): number {
   return (root / U8_LEVELS) ** 2;
+}
+
+/**
+ * Where rows begin in what is kept of them. `counts` say how many cells each keeps (null: all that it sees), `places`
+ * how many it skips before each.
+ */
+function startsOf(
+  rows: number,
+  seenBy: (row: number) => number,
+  total: number,
+  counts: ArrayLike<number> | null,
+  places: ArrayLike<number> | null,
+): number[] {
+  const starts = [0];
+  let at = 0;
+  for (let row = 0; row < rows; row++) {
+    const seen = seenBy(row);
+    const end = at + (counts ? (counts[row] as number) : seen);
+    check(end >= at && end - at <= seen && end <= total);
+    let skipped = end - at;
+    for (; places && at < end; at++) {
+      check((places[at] as number) >= 0);
+      skipped += places[at] as number;
+    }
+    check(skipped <= seen);
+    at = end;
+    starts.push(at);
+  }
+  check(at === total);
+  return starts;
 }
 
 function ascending(numbers: readonly number[], count: number): boolean {
@@ -76,25 +107,15 @@ export function createLayer(
   const top = form === "top" && counts !== null && places !== null && rests !== null;
   check(top === (form === "top"));
   check(!top || (counts.length === kept.length * queries && rests.length === counts.length));
-  check(!top || (places.length === cells.length && places.every((skipped) => skipped >= 0)));
-  // Where each kept head's cells begin.
-  const starts = [0];
-  kept.forEach((head, place) => {
-    let total = starts[place] as number;
-    for (let query = 0; query < queries; query++) {
-      const seen = seenBy(head, query);
-      const count = top ? (counts[place * queries + query] as number) : seen;
-      check(count >= 0 && count <= seen && total + count <= cells.length);
-      if (top) {
-        let skipped = 0;
-        for (let at = total; at < total + count; at++) skipped += places[at] as number;
-        check(skipped + count <= seen);
-      }
-      total += count;
-    }
-    starts.push(total);
-  });
-  check(starts[kept.length] === cells.length);
+  check(!top || places.length === cells.length);
+  const starts = startsOf(
+    kept.length * queries,
+    (row) => seenBy(kept[Math.floor(row / queries)] as number, row % queries),
+    cells.length,
+    top ? counts : null,
+    top ? places : null,
+  );
+  const peaks = stored.peaks ? readPeaks(stored.peaks, heads, queries, keys, buffers) : null;
 
   let sinks: Uint8Array | Float32Array | null = null;
   if (stored.sink !== null) {
@@ -165,7 +186,7 @@ export function createLayer(
     visible,
     holds: (head) => kept.includes(head),
     pattern(head) {
-      let at = starts[placeOf(head)] as number;
+      let at = starts[placeOf(head) * queries] as number;
       const array = exact ? new Float32Array(cellsOf).fill(MASKED) : new Uint8Array(cellsOf).fill(U8_MASKED);
       if (!top) {
         for (let key = 0; key < keys; key++)
@@ -198,7 +219,7 @@ export function createLayer(
       const known = floors.get(head);
       if (known !== undefined) return known;
       const place = kept.indexOf(head);
-      let at = starts[place] as number;
+      let at = starts[place * queries] as number;
       const floor = rest.map((mass, query) => {
         const end = at + (counts[place * queries + query] as number);
         let least = mass;
@@ -217,6 +238,7 @@ export function createLayer(
       const place = rows?.query === query ? rows.heads.indexOf(head) : -1;
       return place < 0 ? null : (exactRows?.slice(place * keys, (place + 1) * keys) ?? null);
     },
+    peaks,
     terms(head): StoredHeadTerms | null {
       const place = terms?.heads.indexOf(head) ?? -1;
       if (terms === null || q === null || k === null || place < 0) return null;
@@ -233,6 +255,42 @@ export function createLayer(
       };
     },
     thumbnails,
+  };
+}
+
+/** The rows that are kept of a prompt too long for patterns. */
+function readPeaks(
+  { queries: chosen, ...stored }: StoredPeaks,
+  heads: number,
+  queries: number,
+  keys: number,
+  buffers: readonly DataView[],
+): StoredRowPeaks {
+  const [counts, places] = [readArray(stored.counts, buffers, "i4"), readArray(stored.places, buffers, "i4")];
+  const [cells, rest] = [readArray(stored.cells, buffers, "f4"), readArray(stored.rest, buffers, "f4")];
+  const sinks = stored.sinks && readArray(stored.sinks, buffers, "f4");
+  const rows = chosen.length * heads;
+  check(ascending(chosen, queries) && counts.length === rows && rest.length === rows);
+  check(cells.length === places.length && (sinks?.length ?? rows) === rows);
+  const starts = startsOf(rows, () => keys, places.length, counts, places);
+  return {
+    queries: chosen,
+    row(head, query) {
+      const place = chosen.indexOf(query);
+      if (place < 0) return null;
+      const row = place * heads + head;
+      const left = rest[row] as number;
+      const weights = new Float32Array(keys).fill(Number.isNaN(left) ? left : 0);
+      let floor = left || 0;
+      let key = -1;
+      for (let at = starts[row] as number; at < (starts[row + 1] as number); at++) {
+        key += (places[at] as number) + 1;
+        const weight = cells[at] as number;
+        weights[key] = weight;
+        floor = Math.min(floor, weight);
+      }
+      return { weights, floor, sink: sinks?.[row] ?? 0 };
+    },
   };
 }
 

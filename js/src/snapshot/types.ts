@@ -24,6 +24,14 @@ export interface StoredHeadTerms {
   readonly rounded: boolean;
 }
 
+/** Rows of a prompt too long for patterns: the largest weights of each, exactly. */
+export interface StoredRowPeaks {
+  /** The queries of which rows are kept, ascending. */
+  readonly queries: readonly number[];
+  /** What was left out is 0, and at most `floor`; null where the query is not kept. */
+  row(head: number, query: number): { weights: Float32Array; floor: number; sink: number } | null;
+}
+
 /** One attention site. */
 export interface SnapshotLayer {
   readonly form: StoredForm;
@@ -51,6 +59,8 @@ export interface SnapshotLayer {
   floor(head: number): Float32Array | null;
   /** A row of the query that was held, exactly; null of any other. */
   row(head: number, query: number): Float32Array | null;
+  /** Null where patterns may be kept. */
+  readonly peaks: StoredRowPeaks | null;
   /** Null where this head's queries or keys are not kept. */
   terms(head: number): StoredHeadTerms | null;
   /**

@@ -9,6 +9,7 @@ import {
   type DType,
   type HeadRef,
   type LayerInfo,
+  MASKED,
   type Requests,
   type SiteInfo,
   type SiteKind,
@@ -250,6 +251,17 @@ export class SnapshotTransport implements Transport {
     const { keys, queries } = found;
     if (query >= queries) throw refuse(`There is no query ${query}.`, "Choose another one.");
     const visible = (key: number) => found.visible(head, query, key);
+    const { peaks } = found;
+    if (peaks !== null) {
+      const row = peaks.row(head, query);
+      if (row === null)
+        throw refuse(
+          `The snapshot keeps the rows of ${peaks.queries.length} tokens of this prompt, not this one's.`,
+          "Run the cell again, or choose one of these.",
+        );
+      const weights = row.weights.map((weight, key) => (visible(key) ? weight : MASKED));
+      return { ...row, weights, scores: null, error: 0 };
+    }
     const terms = found.terms(head);
     const computed = terms && attend(rowTerms(terms, query, keys), visible);
     const scores = computed?.scores ?? null;
@@ -333,6 +345,7 @@ export class SnapshotTransport implements Transport {
       thumbnails: thumbnails ? this.#thumbnails(found, parts) : null,
       error: whole.every((is) => is) && heads.length > 0 ? 0 : found.error,
       pooled,
+      ...(info.tiled ? { sampled: this.#snapshot.site(site)?.model.sampled ?? 0 } : {}),
       ...(cut ? { rest: perQuery("rest"), floor: perQuery("floor") } : {}),
     };
     return { meta, buffers: parts.buffers };

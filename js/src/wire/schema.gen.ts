@@ -216,7 +216,9 @@ export interface HeadNote {
  * weights in 8 bits ("top"). `error` is the largest absolute error of a weight that is kept. `kept` is the
  * most weights that a row keeps, null where all are; `dropped` the share of a row's mass that was left out,
  * mean over the rows of kept patterns, and `dropped_most` that of the worst row. `patterns` says of how many
- * heads patterns are kept, `terms` of how many queries and keys are.
+ * heads patterns are kept, `terms` of how many queries and keys are. Of a prompt too long for patterns,
+ * `rows` are the queries of which every head's largest weights are kept exactly, at most `kept` of a row,
+ * and `sampled` is how many queries stand behind thumbnails.
  */
 export interface Precision {
   form: StoredForm;
@@ -226,6 +228,8 @@ export interface Precision {
   dropped_most: number;
   patterns: StoredShare;
   terms: StoredShare;
+  rows?: number[];
+  sampled?: number;
 }
 
 /**
@@ -629,6 +633,23 @@ export interface StoredRows {
 }
 
 /**
+ * The largest weights of some rows of every head of a site whose patterns are too large to keep.
+ *
+ * `queries` ascend. `counts` [queries, heads] i4 are the numbers of weights that rows keep, `places` i4
+ * their keys, each as the number of keys that are skipped, and `cells` f4 the weights themselves, exactly;
+ * both query after query, in it head after head. `rest` [queries, heads] f4 is the mass left out, not a
+ * number where all of a row's weights are none; `sinks` that of the learned sink, or null.
+ */
+export interface StoredPeaks {
+  queries: number[];
+  counts: ArraySpec;
+  places: ArraySpec;
+  cells: ArraySpec;
+  rest: ArraySpec;
+  sinks: ArraySpec | null;
+}
+
+/**
  * One attention site of a snapshot; see the format's specification beside the Python codec.
  *
  * `heads` are those whose patterns are kept, ascending. Cells are kept for visible keys only. A query
@@ -658,6 +679,7 @@ export interface StoredLayer {
   sink: ArraySpec | null;
   rows: StoredRows | null;
   terms: StoredTerms | null;
+  peaks?: StoredPeaks;
 }
 
 /** What a snapshot keeps of the reply to `model`; `thumbnails` are null where all patterns are whole. */
@@ -812,6 +834,8 @@ const precisionShape: Shape = {
   dropped_most: "number",
   patterns: "=all|some|none",
   terms: "=all|some|none",
+  "rows?": ["int"],
+  "sampled?": "int",
 };
 
 const openMetaShape: Shape = {
@@ -893,6 +917,15 @@ const storedTermsShape: Shape = {
   rounded: "boolean",
 };
 
+const storedPeaksShape: Shape = {
+  queries: ["int"],
+  counts: arraySpecShape,
+  places: arraySpecShape,
+  cells: arraySpecShape,
+  rest: arraySpecShape,
+  sinks: [arraySpecShape, null],
+};
+
 const storedLayerShape: Shape = {
   form: "=exact|dense|top",
   error: "number",
@@ -908,6 +941,7 @@ const storedLayerShape: Shape = {
   sink: [arraySpecShape, null],
   rows: [storedRowsShape, null],
   terms: [storedTermsShape, null],
+  "peaks?": storedPeaksShape,
 };
 
 const storedSiteShape: Shape = {

@@ -21,6 +21,8 @@ function readAll(snapshot: Snapshot): number {
           read += found.sink(head)?.length ?? 0;
           read += found.terms(head)?.q.length ?? 0;
           read += found.row(head, 0)?.length ?? 0;
+          for (const query of found.peaks?.queries ?? [])
+            read += found.peaks?.row(head, query)?.weights.length ?? 0;
           if (!found.holds(head)) continue;
           const pattern = found.pattern(head);
           expect(pattern.length).toBe(found.queries * found.keys);

@@ -22,7 +22,14 @@ interface Head {
 interface Expected {
   prompt: string;
   precision: Precision;
-  layers: { kind: SiteKind; layer: number; form: string; query: number; heads: Head[] }[];
+  layers: {
+    kind: SiteKind;
+    layer: number;
+    form: string;
+    query: number;
+    heads: Head[];
+    peaks?: { query: number; weights: Listed[]; floor: Listed[]; sink: Listed[] }[];
+  }[];
 }
 
 /** Python's numbers, but for the last bit of single precision. */
@@ -95,6 +102,30 @@ describe.each(NAMES)("%s", (name) => {
           1e-5,
         );
       });
+    }
+  });
+
+  it("has the rows of long prompts as Python reads them", async () => {
+    const snapshot = await readSnapshot(viewOf(readBytes(name)));
+    for (const { kind, layer, heads, peaks } of expected.layers) {
+      const found = snapshot.layer(kind, layer)?.peaks ?? null;
+      expect(found?.queries ?? null).toEqual(peaks?.map(({ query }) => query) ?? null);
+      expect(found?.row(0, 1) ?? null).toBeNull();
+      for (const { query, weights, floor, sink } of peaks ?? []) {
+        const rows = heads.map((_, head) => found?.row(head, query) ?? null);
+        expectNumbers(
+          rows.flatMap((row) => Array.from(row?.weights ?? [])),
+          weights,
+        );
+        expectNumbers(
+          rows.map((row) => row?.floor ?? -1),
+          floor,
+        );
+        expectNumbers(
+          rows.map((row) => row?.sink ?? -1),
+          sink,
+        );
+      }
     }
   });
 

@@ -20,6 +20,7 @@ export const LAYER: SnapshotLayer = {
   floor: () => null,
   row: () => null,
   terms: () => null,
+  peaks: null,
   thumbnails: null,
 };
 
