@@ -93,7 +93,23 @@ export function drawHeat(
     pooled.rows * pooled.block * height,
   );
   if (pooled.hidden) drawHiddenCells(context, pooled, { frame, viewport }, theme);
-  const cell = Math.min(width, height);
+  context.restore();
+  drawCellMarks(context, data, view, theme);
+}
+
+/** Lines between cells and numbers in them where they are large enough, and the frame around all of them. */
+export function drawCellMarks(
+  context: CanvasRenderingContext2D,
+  data: Pick<HeatData, "weights" | "error">,
+  view: HeatView,
+  theme: Palette,
+): void {
+  const { frame, viewport } = view;
+  const cell = Math.min(frame.cellWidth, frame.cellHeight) * viewport.zoom;
+  context.save();
+  context.beginPath();
+  context.rect(0, 0, frame.width, frame.height);
+  context.clip();
   if (cell >= GRID_CELL) drawGrid(context, view, theme);
   if (cell >= NUMBER_CELL) drawNumbers(context, data, view, theme);
   context.restore();
@@ -158,7 +174,7 @@ function drawGrid(context: CanvasRenderingContext2D, { frame, viewport }: HeatVi
 
 function drawNumbers(
   context: CanvasRenderingContext2D,
-  { weights, error }: HeatData,
+  { weights, error }: Pick<HeatData, "weights" | "error">,
   { frame, viewport, scale }: HeatView,
   theme: Palette,
 ): void {

@@ -66,7 +66,7 @@ function stateFrom(query: URLSearchParams): Partial<State> {
 /** `views` views of one explorer: they share the traits. */
 function mount(host: HTMLElement, item: GalleryCase, query: URLSearchParams, views: number): Shown[] {
   const state = new LocalState(defaultState({ ...item.state, ...stateFrom(query) }));
-  const answer = item.record === null ? nothing : createAnswer(item.record);
+  const answer = item.answer?.() ?? (item.record === null ? nothing : createAnswer(item.record));
   const delay = Number(query.get("delay") ?? 0);
   return Array.from({ length: views }, () => ({
     app: createApp(host, new FixtureTransport(state, answer, { delay }), startLive),

@@ -2,9 +2,14 @@
 import css from "text:./live.css";
 import type { StartLive } from "../core/live";
 import { el } from "../ui/dom";
+import { createTiledMatrix } from "./matrix";
+import { TileHub } from "./tiles/hub";
 
-export const start: StartLive = () => ({
-  css,
-  panes: {},
-  bar: el("div", { class: "al-bar" }),
-});
+export const start: StartLive = ({ request }) => {
+  const hub = new TileHub(request);
+  return {
+    css,
+    panes: { matrix: createTiledMatrix(hub) },
+    bar: el("div", { class: "al-bar" }),
+  };
+};

@@ -80,6 +80,19 @@ export function panBy(view: Viewport, frame: Frame, dx: number, dy: number): Vie
   );
 }
 
+/** The view at a zoom that has a cell in its middle. */
+export function centred(frame: Frame, query: number, key: number, zoom: number): Viewport {
+  const seen = (size: number, cell: number) => size / (cell * zoom);
+  return clampView(
+    {
+      zoom,
+      key: key + 0.5 - seen(frame.width, frame.cellWidth) / 2,
+      query: query + 0.5 - seen(frame.height, frame.cellHeight) / 2,
+    },
+    frame,
+  );
+}
+
 /** Moves no more than needed to bring a cell wholly into sight. */
 export function reveal(view: Viewport, frame: Frame, query: number, key: number): Viewport {
   const keysSeen = frame.width / (frame.cellWidth * view.zoom);

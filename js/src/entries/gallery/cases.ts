@@ -1,4 +1,5 @@
 // The gallery's cases: everything that a pane must be able to show.
+import type { Answer } from "../../transport/fixture";
 import type {
   HeadNote,
   MetricsMeta,
@@ -9,6 +10,7 @@ import type {
   Status,
 } from "../../wire/schema.gen";
 import { MASKED, PROTOCOL } from "../../wire/schema.gen";
+import { createLongAnswer, type LongSpec } from "./long";
 import { pairRecord, translationRecord } from "./pairs";
 import { createOpen, createSite, createTokens, type RecordSpec } from "./record";
 import {
@@ -31,6 +33,8 @@ export interface GalleryCase {
   readonly state: Partial<State>;
   /** Null where no prompt has run. */
   readonly record: RecordSpec | null;
+  /** In place of a record of matrices: answers about one that is too long for them. */
+  readonly answer?: () => Answer;
 }
 
 const IDLE: Status = { phase: "idle", run: null, done: 0, total: 0, message: "", error: null };
@@ -369,6 +373,12 @@ function one(
   return { name, title, record, state: { record_id: record?.open.record ?? "", ...state } };
 }
 
+/** A prompt of which no pattern is ever whole. */
+function longCase(name: string, title: string, spec: LongSpec): GalleryCase {
+  const state = { record_id: `long${spec.tokens}`, layer: 1, heads: [0, 1], prompt: "The report …" };
+  return { name, title, state, record: null, answer: () => createLongAnswer(spec) };
+}
+
 /** All cases, in the order in which the gallery shows them; that of the embedded model where its record is there. */
 export function createCases(embedded?: EmbeddedRecord): readonly GalleryCase[] {
   const spread = (matrix: Matrix) => {
@@ -525,6 +535,7 @@ export function createCases(embedded?: EmbeddedRecord): readonly GalleryCase[] {
       metric: "induction",
       detectors: ["nouns"],
     }),
+    longCase("long", "32,768 tokens", { tokens: 32_768, layers: 4, heads: 8 }),
     one("empty", "Before the first record", null, {
       status: { ...IDLE, phase: "running", run: "r0" },
     }),

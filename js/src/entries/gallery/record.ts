@@ -144,7 +144,7 @@ function thumbnail(
   return codes;
 }
 
-class Buffers {
+export class Buffers {
   readonly views: DataView[] = [];
 
   add(array: Uint8Array | Int32Array | Float32Array, shape: number[]): ArraySpec {

@@ -1,4 +1,5 @@
 // The matrix pane: queries x keys heat maps of the chosen heads, with zoom and pan down to the cell.
+import type { ReadonlySignal } from "@preact/signals-core";
 import { describeLeftOut } from "../../core/fidelity";
 import { COMBINED, describeCombined, measureOf, nameOf, titleOf } from "../../core/shown";
 import type { CreatePane, Explorer, Focus, LayerData, Pattern } from "../../core/types";
@@ -27,7 +28,8 @@ import { element, onFrame, onResize, setText } from "../kit/dom";
 import { Legend } from "../kit/legend";
 import { readingOf } from "../kit/readings";
 import { labelOf, segmentsOf } from "../kit/tokens";
-import { MatrixPanel, type PanelCell, type PanelPlace } from "./panel";
+import { type CellPainter, type Drawn, WholeCells } from "./cells";
+import { hasSinkColumn, MatrixPanel, type PanelCell, type PanelPlace } from "./panel";
 
 const MOST_PANELS = 4;
 const TITLE = 22;
@@ -36,14 +38,35 @@ const GAP = 14;
 const TOKEN_CELL = 12;
 const ZOOM_STEP = 1.6;
 
-export const createMatrixPane: CreatePane = (host, explorer) => {
-  const pane = new MatrixPane(host, explorer);
-  return { destroy: () => pane.destroy() };
+/** What differs between patterns that are here whole and those that come in tiles. */
+export interface MatrixKind {
+  cells(): CellPainter;
+  /** What the legend says of the dots on screen. */
+  describe(drawn: readonly Drawn[], data: LayerData): readonly string[];
+  /** Redraws the cells when it changes. */
+  readonly changed?: ReadonlySignal<unknown>;
+  /** Keys beside those of the pane; true where it took one. */
+  key?(event: KeyboardEvent): boolean;
+}
+
+const WHOLE_PATTERNS: MatrixKind = {
+  cells: () => new WholeCells(),
+  describe(drawn, { patterns }) {
+    const block = Math.max(1, ...drawn.map((one) => one.block));
+    const error = Math.max(0, ...patterns.map((pattern) => pattern.error));
+    return [
+      block > 1 ? `a dot is the largest of ${block} × ${block} cells` : "",
+      error > 0 ? `colours within ${formatWeight(error)}` : "",
+    ];
+  },
 };
 
-class MatrixPane {
+export const createMatrixPane: CreatePane = (host, explorer) => new MatrixPane(host, explorer);
+
+export class MatrixPane {
   readonly #abort = new AbortController();
   readonly #root = element("div", "ap-matrix");
+  readonly toolbar = element("div", "ap-toolbar");
   readonly #readout = element("span", "ap-readout");
   readonly #zoomOut = button("Zoom out", "−");
   readonly #zoomReset = button("Whole matrix", "1×");
@@ -58,9 +81,11 @@ class MatrixPane {
   #dirty = { layout: true, cells: true };
 
   readonly #explorer: Explorer;
+  readonly #kind: MatrixKind;
 
-  constructor(host: HTMLElement, explorer: Explorer) {
+  constructor(host: HTMLElement, explorer: Explorer, kind = WHOLE_PATTERNS) {
     this.#explorer = explorer;
+    this.#kind = kind;
     const { signal } = this.#abort;
     const zoom = element(
       "div",
@@ -70,11 +95,12 @@ class MatrixPane {
       this.#zoomReset,
       this.#zoomIn,
     );
-    this.#root.append(element("div", "ap-toolbar", {}, this.#readout, zoom), this.#grid, this.#legend.root);
+    this.toolbar.append(this.#readout, zoom);
+    this.#root.append(this.toolbar, this.#grid, this.#legend.root);
     host.append(this.#root);
     this.#zoomOut.addEventListener("click", () => this.#zoomMiddle(1 / ZOOM_STEP), { signal });
     this.#zoomIn.addEventListener("click", () => this.#zoomMiddle(ZOOM_STEP), { signal });
-    this.#zoomReset.addEventListener("click", () => this.#look(WHOLE), { signal });
+    this.#zoomReset.addEventListener("click", () => this.look(WHOLE), { signal });
     this.#frameTask = onFrame(() => this.#work(), signal);
     onResize(this.#grid, () => this.#redraw("layout"), signal);
     follow(signal, () => {
@@ -85,6 +111,10 @@ class MatrixPane {
       explorer.palette.value;
       explorer.scale.value;
       this.#redraw("layout");
+    });
+    follow(signal, () => {
+      kind.changed?.value;
+      this.#redraw("cells");
     });
     follow(signal, () => {
       explorer.focus.value;
@@ -125,7 +155,11 @@ class MatrixPane {
   #layout(data: LayerData): void {
     const theme = this.#explorer.palette.peek();
     const shown = data.patterns.slice(0, MOST_PANELS);
-    while (this.#panels.length > shown.length) this.#panels.pop()?.root.remove();
+    while (this.#panels.length > shown.length) {
+      const panel = this.#panels.pop();
+      panel?.cells.rest?.();
+      panel?.root.remove();
+    }
     while (this.#panels.length < shown.length) this.#addPanel();
     const [first] = shown;
     if (first === undefined) return;
@@ -143,7 +177,7 @@ class MatrixPane {
     this.#viewport = clampView(this.#viewport, frame);
     const place = this.#place;
     shown.forEach((pattern, index) => {
-      this.#panels[index]?.show(pattern, titleOf(data, pattern.head), place, theme);
+      this.#panels[index]?.show(pattern, titleOf(data, pattern.head), place, data, theme);
     });
   }
 
@@ -154,7 +188,7 @@ class MatrixPane {
   #fit(data: LayerData, first: Pattern, count: number) {
     const characters = (labels: readonly string[]) => widestLabel(labels, 10) * CHARACTER + 16;
     const extra = segmentsOf(data) === null ? 0 : SEGMENT_ROOM;
-    const sink = data.info.sinks ? SINK_GAP + SINK_WIDTH : 0;
+    const sink = hasSinkColumn(data) ? SINK_GAP + SINK_WIDTH : 0;
     const left = Math.round(Math.max(36, characters(data.queryTokens.label))) + extra;
     const top = Math.round(Math.max(sink > 0 ? 40 : 24, characters(data.keyTokens.label))) + extra;
     const [bareLeft, bareTop] = [Math.min(left, 52 + extra), (sink > 0 ? 40 : 24) + extra];
@@ -189,12 +223,13 @@ class MatrixPane {
 
   #addPanel(): void {
     const panel = new MatrixPanel(
+      this.#kind.cells(),
       {
         hover: (cell) => this.#hover(cell),
         hold: (cell) => this.#hold(cell),
-        pan: (dx, dy) => this.#place !== null && this.#look(panBy(this.#viewport, this.#place.frame, dx, dy)),
+        pan: (dx, dy) => this.#place !== null && this.look(panBy(this.#viewport, this.#place.frame, dx, dy)),
         zoom: (factor, x, y) =>
-          this.#place !== null && this.#look(zoomAt(this.#viewport, this.#place.frame, factor, x, y)),
+          this.#place !== null && this.look(zoomAt(this.#viewport, this.#place.frame, factor, x, y)),
         key: (event) => this.#onKey(event),
         zoomed: () => this.#viewport.zoom > 1,
       },
@@ -205,7 +240,16 @@ class MatrixPane {
     this.#grid.append(panel.root);
   }
 
-  #look(viewport: Viewport): void {
+  /** What is in sight, and in which frame; null before anything is laid out. */
+  get sight(): { readonly viewport: Viewport; readonly frame: Frame } | null {
+    return this.#place && { viewport: this.#viewport, frame: this.#place.frame };
+  }
+
+  get legend(): HTMLElement {
+    return this.#legend.root;
+  }
+
+  look(viewport: Viewport): void {
     if (this.#place === null) return;
     this.#viewport = clampView(viewport, this.#place.frame);
     // The room for labels depends on the zoom.
@@ -215,13 +259,13 @@ class MatrixPane {
   #zoomMiddle(factor: number): void {
     if (this.#place === null) return;
     const { frame } = this.#place;
-    const cell = this.#cell();
+    const cell = this.cell();
     const at =
       cell === null
         ? { x: frame.width / 2, y: frame.height / 2 }
         : cellCorner(this.#viewport, frame, cell.query + 0.5, cell.key + 0.5);
     const inside = at.x >= 0 && at.y >= 0 && at.x <= frame.width && at.y <= frame.height;
-    this.#look(
+    this.look(
       zoomAt(
         this.#viewport,
         frame,
@@ -245,7 +289,7 @@ class MatrixPane {
   }
 
   /** The cell in focus, if all of it is known. */
-  #cell(): { query: number; key: number } | null {
+  cell(): { query: number; key: number } | null {
     const { query, key } = this.#explorer.focus.peek();
     return query === null || key === null ? null : { query, key };
   }
@@ -266,15 +310,15 @@ class MatrixPane {
     const move = moves[event.key];
     if (move !== undefined) {
       if (event.shiftKey)
-        this.#look(panBy(this.#viewport, frame, -40 * Math.sign(move[1]), -40 * Math.sign(move[0])));
+        this.look(panBy(this.#viewport, frame, -40 * Math.sign(move[1]), -40 * Math.sign(move[0])));
       else this.#step(frame, move);
     } else if (event.key === "+" || event.key === "=") this.#zoomMiddle(ZOOM_STEP);
     else if (event.key === "-") this.#zoomMiddle(1 / ZOOM_STEP);
-    else if (event.key === "0") this.#look(WHOLE);
+    else if (event.key === "0") this.look(WHOLE);
     else if (event.key === "Enter" || event.key === " ") {
-      const cell = this.#cell();
+      const cell = this.cell();
       if (cell !== null) this.#hold(cell);
-    } else return;
+    } else if (this.#kind.key?.(event) !== true) return;
     event.preventDefault();
     event.stopPropagation();
   }
@@ -286,7 +330,7 @@ class MatrixPane {
     const query = fresh ? Math.floor(this.#viewport.query) : clamp((focus.query ?? 0) + down, frame.queries);
     const key = fresh ? Math.floor(this.#viewport.key) : clamp((focus.key ?? 0) + right, frame.keys);
     this.#hover({ query, key });
-    this.#look(reveal(this.#viewport, frame, query, key));
+    this.look(reveal(this.#viewport, frame, query, key));
   }
 
   #drawFocus(data: LayerData, ratio: number): void {
@@ -338,21 +382,16 @@ class MatrixPane {
   #describeZoom(data: LayerData, ratio: number): void {
     const theme = this.#explorer.palette.peek();
     const scale = this.#explorer.scale.peek();
-    const pooled = this.#panels.flatMap((panel) => panel.current ?? []);
-    const block = Math.max(1, ...pooled.map((one) => one.block));
-    const notes: string[] = [];
-    if (block > 1) notes.push(`a dot is the largest of ${block} × ${block} cells`);
-    const error = Math.max(0, ...data.patterns.map((pattern) => pattern.error));
-    if (error > 0) notes.push(`colours within ${formatWeight(error)}`);
-    notes.push(describeLeftOut(data));
+    const drawn = this.#panels.flatMap((panel) => panel.cells.drawn ?? []);
+    const notes = [...this.#kind.describe(drawn, data), describeLeftOut(data)];
     this.#legend.update(
       {
         title: [measureOf(data.record), describeCombined(data)].filter(Boolean).join(", "),
         scale,
         colour: (position) => theme.ramp(position),
-        masked: pooled.some((one) => one.masked),
-        hidden: pooled.some((one) => one.hidden),
-        nan: pooled.some((one) => one.nan),
+        masked: drawn.some((one) => one.masked),
+        hidden: drawn.some((one) => one.hidden),
+        nan: drawn.some((one) => one.nan),
         note: notes.filter(Boolean).join(" · "),
       },
       theme,

@@ -2,17 +2,16 @@
 import type { LayerData, Palette, Pattern } from "../../core/types";
 import { type AxesData, drawAxes, drawAxisFocus } from "../../draw/axes";
 import { drawCrosshair } from "../../draw/crosshair";
-import { drawHeat, paintCells } from "../../draw/heatmap";
 import { drawSegments } from "../../draw/segments";
 import { drawSink, SINK_GAP, SINK_WIDTH } from "../../draw/sink";
 import { prepare } from "../../draw/surface";
 import { css } from "../../math/colour";
-import { type Pooled, poolBlock, poolMax } from "../../math/pool";
 import { cellAt, type Frame, type Viewport } from "../../math/viewport";
 import { sinkOf } from "../../math/weights";
 import type { Scale } from "../../wire/schema.gen";
 import { element, setAttribute, setText } from "../kit/dom";
 import { segmentsOf } from "../kit/tokens";
+import type { CellPainter } from "./cells";
 
 export interface PanelPlace {
   readonly width: number;
@@ -38,16 +37,10 @@ export interface PanelHandlers {
   zoomed(): boolean;
 }
 
-/** A pattern read at some coarseness, with its picture in the scale and theme that it was last painted in. */
-interface Reading {
-  readonly pooled: Pooled;
-  image: HTMLCanvasElement | null;
-  scale: Scale | null;
-  theme: Palette | null;
+/** Of a long prompt only single rows are known with what goes to their sink. */
+export function hasSinkColumn({ info }: LayerData): boolean {
+  return info.sinks && !info.tiled;
 }
-
-/** Coarsenesses kept of one pattern. */
-const KEPT = 4;
 
 export class MatrixPanel {
   readonly root: HTMLElement;
@@ -63,13 +56,12 @@ export class MatrixPanel {
   #place: PanelPlace | null = null;
   #pattern: Pattern | null = null;
   #sinks = false;
-  readonly #readings = new Map<number, Reading>();
-  /** What is on screen. */
-  current: Pooled | null = null;
+  readonly cells: CellPainter;
 
   readonly #handlers: PanelHandlers;
 
-  constructor(handlers: PanelHandlers, signal: AbortSignal) {
+  constructor(cells: CellPainter, handlers: PanelHandlers, signal: AbortSignal) {
+    this.cells = cells;
     this.#handlers = handlers;
     this.#stage = element("div", "ap-stage", {}, this.surface, this.#overlay);
     const caption = element("figcaption", "ap-panel-name", {}, this.#swatch, this.#name);
@@ -77,12 +69,9 @@ export class MatrixPanel {
     this.#listen(signal);
   }
 
-  /** Takes a pattern and its place; what was read of the same pattern before is kept. */
-  show(pattern: Pattern, name: string, place: PanelPlace, theme: Palette): void {
-    if (pattern !== this.#pattern) {
-      this.#readings.clear();
-      this.current = null;
-    }
+  /** Takes a pattern and its place. */
+  show(pattern: Pattern, name: string, place: PanelPlace, data: LayerData, theme: Palette): void {
+    this.cells.show(pattern, data);
     this.#pattern = pattern;
     this.#place = place;
     this.root.style.width = `${place.width}px`;
@@ -91,36 +80,17 @@ export class MatrixPanel {
     setText(this.#name, name);
   }
 
-  /** The pattern in blocks that are no smaller than a pixel at this zoom: the nearer one looks, the finer. */
-  #readingAt(pattern: Pattern, frame: Frame, viewport: Viewport, ratio: number): Reading {
-    const block = poolBlock(Math.min(frame.cellWidth, frame.cellHeight) * viewport.zoom, ratio);
-    const known = this.#readings.get(block);
-    if (known !== undefined) return known;
-    if (this.#readings.size >= KEPT) this.#readings.clear();
-    const made = { pooled: poolMax(pattern, block), image: null, scale: null, theme: null };
-    this.#readings.set(block, made);
-    return made;
-  }
-
   draw(data: LayerData, viewport: Viewport, scale: Scale, theme: Palette, ratio: number): void {
     const place = this.#place;
     const pattern = this.#pattern;
     if (place === null || pattern === null) return;
-    const reading = this.#readingAt(pattern, place.frame, viewport, ratio);
-    this.current = reading.pooled;
-    this.#sinks = data.info.sinks;
-    const image = paint(reading, scale, theme);
+    this.#sinks = hasSinkColumn(data);
     const context = prepare(this.surface, place.width, place.height, ratio);
-    if (context === null || image === null) return;
+    if (context === null) return;
     context.translate(place.left, place.top);
     const { frame } = place;
-    drawHeat(
-      context,
-      { image, pooled: reading.pooled, weights: pattern, error: pattern.error },
-      { frame, viewport, scale },
-      theme,
-    );
-    if (data.info.sinks)
+    this.cells.draw(context, { frame, viewport, scale, ratio }, theme);
+    if (this.#sinks)
       drawSink(context, { sink: (query) => sinkOf(pattern, query) }, { frame, viewport, scale }, theme);
     const segments = segmentsOf(data);
     if (segments !== null) {
@@ -158,6 +128,21 @@ export class MatrixPanel {
     const { surface } = this;
     const handlers = this.#handlers;
     let drag: { x: number; y: number; moved: boolean } | null = null;
+    /** Fingers on the panel: two of them pinch. */
+    const fingers = new Map<number, { x: number; y: number }>();
+    const pinch = (event: PointerEvent): boolean => {
+      const before = fingers.get(event.pointerId);
+      const now = { x: event.offsetX, y: event.offsetY };
+      const [other] = [...fingers].flatMap(([id, at]) => (id === event.pointerId ? [] : [at]));
+      const place = this.#place;
+      if (before === undefined || other === undefined || place === null) return false;
+      fingers.set(event.pointerId, now);
+      const apart = (at: { x: number; y: number }) => Math.max(8, Math.hypot(at.x - other.x, at.y - other.y));
+      handlers.pan((now.x - before.x) / 2, (now.y - before.y) / 2);
+      const [x, y] = [(now.x + other.x) / 2, (now.y + other.y) / 2];
+      handlers.zoom(apart(now) / apart(before), x - place.left, y - place.top);
+      return true;
+    };
     const cell = (event: MouseEvent, viewport: Viewport): PanelCell | null => {
       const place = this.#place;
       if (place === null) return null;
@@ -170,6 +155,7 @@ export class MatrixPanel {
     surface.addEventListener(
       "pointermove",
       (event) => {
+        if (pinch(event)) return;
         if (drag !== null && handlers.zoomed()) {
           const dx = event.offsetX - drag.x;
           const dy = event.offsetY - drag.y;
@@ -188,7 +174,8 @@ export class MatrixPanel {
       "pointerdown",
       (event) => {
         if (event.button !== 0) return;
-        drag = { x: event.offsetX, y: event.offsetY, moved: false };
+        fingers.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
+        drag = { x: event.offsetX, y: event.offsetY, moved: fingers.size > 1 };
         surface.setPointerCapture(event.pointerId);
       },
       { signal },
@@ -198,6 +185,7 @@ export class MatrixPanel {
       (event) => {
         const moved = drag?.moved ?? true;
         drag = null;
+        fingers.delete(event.pointerId);
         const at = cell(event, this.viewport());
         if (!moved && at !== null) handlers.hold(at);
       },
@@ -205,8 +193,9 @@ export class MatrixPanel {
     );
     surface.addEventListener(
       "pointercancel",
-      () => {
+      (event) => {
         drag = null;
+        fingers.delete(event.pointerId);
       },
       { signal },
     );
@@ -227,18 +216,4 @@ export class MatrixPanel {
 
   /** Set by the pane: what is in sight now. */
   viewport: () => Viewport = () => ({ query: 0, key: 0, zoom: 1 });
-}
-
-/** The reading's picture, painted anew only for another scale or theme. */
-function paint(reading: Reading, scale: Scale, theme: Palette): HTMLCanvasElement | null {
-  const { pooled } = reading;
-  if (reading.image !== null && reading.scale === scale && reading.theme === theme) return reading.image;
-  const image = reading.image ?? document.createElement("canvas");
-  const context = prepare(image, pooled.columns, pooled.rows, 1);
-  if (context === null) return null;
-  paintCells(context, pooled, { scale }, theme);
-  reading.image = image;
-  reading.scale = scale;
-  reading.theme = theme;
-  return image;
 }
