@@ -32,8 +32,8 @@ const BLOCK = 128;
 
 export class TokenFlow {
   readonly root: HTMLElement;
-  /** The tokens that have an element now. */
-  readonly #spans = new Map<number, HTMLElement>();
+  /** The elements of those tokens that have one now. */
+  readonly words = new Map<number, HTMLElement>();
   readonly #blocks: Blocks;
   #code: (index: number) => number = () => PLAIN_CODE;
   #codes = new Uint8Array(0);
@@ -55,7 +55,7 @@ export class TokenFlow {
       this.root,
       (node, tokens) => this.#fill(node, tokens),
       ({ start, end }) => {
-        for (let index = start; index < end; index++) this.#spans.delete(index);
+        for (let index = start; index < end; index++) this.words.delete(index);
       },
     );
     const listen = { signal };
@@ -82,7 +82,7 @@ export class TokenFlow {
     this.#segments = segments;
     const count = tokens.text.length;
     this.root.dataset.size = count <= 60 ? "large" : count <= 300 ? "medium" : "small";
-    this.#spans.clear();
+    this.words.clear();
     this.#codes = new Uint8Array(count);
     this.#code = () => PLAIN_CODE;
     this.#focus = null;
@@ -103,7 +103,7 @@ export class TokenFlow {
     const all = table !== this.#table;
     this.#table = table;
     this.#code = code;
-    for (const [index, span] of this.#spans) this.#shade(span, index, all);
+    for (const [index, span] of this.words) this.#shade(span, index, all);
   }
 
   /** Writes numbers under a few tokens. */
@@ -125,7 +125,7 @@ export class TokenFlow {
   /** Brings a word into sight, without moving the page around the pane. */
   reveal(index: number, scroller: HTMLElement): void {
     this.#blocks.ensure(index);
-    const word = this.#spans.get(index)?.getBoundingClientRect();
+    const word = this.words.get(index)?.getBoundingClientRect();
     if (word === undefined) return;
     const sight = scroller.getBoundingClientRect();
     const above = word.top - sight.top;
@@ -148,7 +148,7 @@ export class TokenFlow {
         if (caption !== null) block.append(element("span", "ap-segment", {}, caption));
       }
       appendToken(block, span, tokens, index);
-      this.#spans.set(index, span);
+      this.words.set(index, span);
       this.#codes[index] = PLAIN_CODE;
       if (index === this.#current) span.tabIndex = 0;
       this.#shade(span, index, false);
@@ -167,7 +167,7 @@ export class TokenFlow {
   }
 
   #dress(index: number): void {
-    const span = this.#spans.get(index);
+    const span = this.words.get(index);
     if (span === undefined) return;
     span.classList.toggle("ap-focus", index === this.#focus);
     span.classList.toggle("ap-echo", index === this.#echo);
@@ -176,10 +176,10 @@ export class TokenFlow {
   }
 
   #makeCurrent(index: number): void {
-    const before = this.#spans.get(this.#current);
+    const before = this.words.get(this.#current);
     if (before !== undefined) before.tabIndex = -1;
     this.#current = index;
-    const now = this.#spans.get(index);
+    const now = this.words.get(index);
     if (now !== undefined) now.tabIndex = 0;
   }
 
@@ -213,7 +213,7 @@ export class TokenFlow {
       this.#blocks.ensure(to);
       this.#makeCurrent(to);
       this.reveal(to, scroller);
-      this.#spans.get(to)?.focus({ preventScroll: true });
+      this.words.get(to)?.focus({ preventScroll: true });
     }
     event.preventDefault();
     event.stopPropagation();
@@ -234,7 +234,7 @@ export class TokenFlow {
 
   /** The token nearest below (or above) this one: on the next line, or on the last one not further than `away`. */
   #below(index: number, step: 1 | -1, away: number): number {
-    const own = this.#spans.get(index);
+    const own = this.words.get(index);
     if (own === undefined) return index;
     let best = index;
     let bestDistance = Number.POSITIVE_INFINITY;
@@ -242,7 +242,7 @@ export class TokenFlow {
     for (let at = index + step; at >= 0 && at < this.#codes.length; at += step) {
       this.#blocks.ensure(at);
       const from = own.getBoundingClientRect();
-      const rect = (this.#spans.get(at) as HTMLElement).getBoundingClientRect();
+      const rect = (this.words.get(at) as HTMLElement).getBoundingClientRect();
       const moved = (rect.top - from.top) * step;
       if (moved < from.height / 2) continue;
       if (line === null || Math.abs(moved - line) > from.height / 2) {

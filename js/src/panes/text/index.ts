@@ -32,10 +32,7 @@ import {
 /** Tokens whose weight is written out. */
 const TOP = 5;
 
-export const createTextPane: CreatePane = (host, explorer) => {
-  const pane = new TextPane(host, explorer);
-  return { destroy: () => pane.destroy() };
-};
+export const createTextPane: CreatePane = (host, explorer) => new TextPane(host, explorer);
 
 interface Colours {
   readonly palette: Palette;
@@ -44,15 +41,21 @@ interface Colours {
   readonly table: readonly Shade[];
 }
 
-class TextPane {
+/** What the views of long prompts put in place of this pane's own. */
+export interface TextParts {
+  readonly shade?: typeof shade;
+  /** Called when words may have been made, or given other marks. */
+  readonly drawn?: () => void;
+}
+
+export class TextPane {
+  readonly scroller = element("div", "ap-scroller");
+  readonly flows: Readonly<Record<Side, TokenFlow>>;
   readonly #abort = new AbortController();
   readonly #root = element("div", "ap-text");
   readonly #readout = element("span", "ap-readout");
-  readonly #scroller = element("div", "ap-scroller");
   readonly #queryTitle = element("div", "ap-block-title", {}, "queries");
   readonly #keyTitle = element("div", "ap-block-title", {}, "keys");
-  readonly #queryFlow: TokenFlow;
-  readonly #keyFlow: TokenFlow;
   readonly #sink = element("div", "ap-sink-line", {}, element("span", "ap-sink-chip", {}, "sink"));
   readonly #legend = new Legend();
   readonly #task;
@@ -65,28 +68,32 @@ class TextPane {
   #record = "";
 
   readonly #explorer: Explorer;
+  readonly #parts: TextParts;
 
-  constructor(host: HTMLElement, explorer: Explorer) {
+  constructor(host: HTMLElement, explorer: Explorer, parts: TextParts = {}) {
     this.#explorer = explorer;
+    this.#parts = parts;
     const { signal } = this.#abort;
     const handlers = (side: Side) => ({
       hover: (index: number | null) => this.#hover(side, index),
       hold: (index: number) => this.#hold(side, index),
     });
-    this.#queryFlow = new TokenFlow("Query text", handlers("query"), signal);
-    this.#keyFlow = new TokenFlow("Key text", handlers("key"), signal);
-    this.#scroller.append(
+    this.flows = {
+      query: new TokenFlow("Query text", handlers("query"), signal),
+      key: new TokenFlow("Key text", handlers("key"), signal),
+    };
+    this.scroller.append(
       this.#queryTitle,
-      this.#queryFlow.root,
+      this.flows.query.root,
       this.#keyTitle,
-      this.#keyFlow.root,
+      this.flows.key.root,
       this.#sink,
     );
-    this.#root.append(element("div", "ap-toolbar", {}, this.#readout), this.#scroller, this.#legend.root);
+    this.#root.append(element("div", "ap-toolbar", {}, this.#readout), this.scroller, this.#legend.root);
     host.append(this.#root);
     this.#task = onFrame(() => this.#work(), signal);
     this.#scrolled = onFrame(() => this.#render(), signal);
-    this.#scroller.addEventListener("scroll", () => this.#scrolled.request(), { signal, passive: true });
+    this.scroller.addEventListener("scroll", () => this.#scrolled.request(), { signal, passive: true });
     onResize(this.#root, () => this.#task.request(), signal);
     follow(signal, () => {
       explorer.data.value;
@@ -100,6 +107,11 @@ class TextPane {
     });
   }
 
+  /** Draws anew on the next frame. */
+  redraw(): void {
+    this.#task.request();
+  }
+
   destroy(): void {
     this.#abort.abort();
     this.#explorer.hover.value = null;
@@ -107,8 +119,10 @@ class TextPane {
   }
 
   #render(): boolean {
-    const more = this.#queryFlow.render();
-    return this.#keyFlow.render() || more;
+    const more = this.flows.query.render();
+    const also = this.flows.key.render();
+    this.#parts.drawn?.();
+    return more || also;
   }
 
   #work(): boolean {
@@ -117,16 +131,16 @@ class TextPane {
     const data = this.#asText(shown);
     const self = isSelf(data);
     if (data.record.record !== this.#record) {
-      this.#scroller.scrollTop = 0;
+      this.scroller.scrollTop = 0;
       this.#held = null;
     }
     this.#record = data.record.record;
     const segments = segmentsOf(data);
-    this.#queryFlow.setTokens(data.queryTokens, segments?.queries ?? null);
+    this.flows.query.setTokens(data.queryTokens, segments?.queries ?? null);
     this.#keyTitle.hidden = self;
     this.#queryTitle.hidden = self;
-    this.#keyFlow.root.hidden = self;
-    if (!self) this.#keyFlow.setTokens(data.keyTokens, segments?.keys ?? null);
+    this.flows.key.root.hidden = self;
+    if (!self) this.flows.key.setTokens(data.keyTokens, segments?.keys ?? null);
     if (this.#render()) this.#scrolled.request();
     const shading = this.#shading(data);
     this.#paint(data, shading, self);
@@ -148,9 +162,10 @@ class TextPane {
   #shading(data: LayerData): Shading {
     const { focus, direction, exact } = this.#explorer;
     const { query, key } = focus.peek();
-    if (query !== null || key !== null) return shade(data, focus.peek(), direction.peek(), exact.peek());
+    const make = this.#parts.shade ?? shade;
+    if (query !== null || key !== null) return make(data, focus.peek(), direction.peek(), exact.peek());
     if (this.#resting?.data !== data) {
-      this.#resting = { data, shading: shade(data, focus.peek(), direction.peek(), []) };
+      this.#resting = { data, shading: make(data, focus.peek(), direction.peek(), []) };
     }
     return this.#resting.shading;
   }
@@ -161,10 +176,10 @@ class TextPane {
     const position = (value: number) => toScale(value, scale);
     const coloured = (index: number) => shadeCode(shading.values[index] ?? Number.NaN, position);
     const plain = () => PLAIN_CODE;
-    if (self) this.#queryFlow.paint(coloured, table);
+    if (self) this.flows.query.paint(coloured, table);
     else {
-      this.#queryFlow.paint(shading.side === "query" ? coloured : plain, table);
-      this.#keyFlow.paint(shading.side === "key" ? coloured : plain, table);
+      this.flows.query.paint(shading.side === "query" ? coloured : plain, table);
+      this.flows.key.paint(shading.side === "key" ? coloured : plain, table);
     }
   }
 
@@ -176,13 +191,13 @@ class TextPane {
     if (self) {
       const other = !cell || subject === null ? null : subject.side === "query" ? focus.key : focus.query;
       const held = !locked ? null : subject?.side === "key" ? (key ?? query) : (query ?? key);
-      this.#queryFlow.mark(subject?.index ?? null, other, held);
+      this.flows.query.mark(subject?.index ?? null, other, held);
       return;
     }
     const on = (side: Side) => (subject?.side === side ? subject.index : null);
     const beside = (side: Side) => (cell && subject !== null && subject.side !== side ? focus[side] : null);
-    this.#queryFlow.mark(on("query"), beside("query"), locked ? query : null);
-    this.#keyFlow.mark(on("key"), beside("key"), locked ? key : null);
+    this.flows.query.mark(on("query"), beside("query"), locked ? query : null);
+    this.flows.key.mark(on("key"), beside("key"), locked ? key : null);
   }
 
   /** What is held may have been set from elsewhere, out of sight. */
@@ -192,8 +207,8 @@ class TextPane {
     this.#held = held;
     if (!held.locked || (held.query === before?.query && held.key === before.key)) return;
     const index = held.query ?? held.key;
-    const flow = self || held.query !== null ? this.#queryFlow : this.#keyFlow;
-    if (index !== null) flow.reveal(index, this.#scroller);
+    const flow = self || held.query !== null ? this.flows.query : this.flows.key;
+    if (index !== null) flow.reveal(index, this.scroller);
   }
 
   #write(data: LayerData, shading: Shading): void {
@@ -202,8 +217,8 @@ class TextPane {
     const tokens = shading.side === "query" ? data.queryTokens : data.keyTokens;
     const none = new Map<number, string>();
     const numbers = roomy(top, tokens.label);
-    this.#queryFlow.label(self || shading.side === "query" ? numbers : none);
-    if (!self) this.#keyFlow.label(shading.side === "key" ? numbers : none);
+    this.flows.query.label(self || shading.side === "query" ? numbers : none);
+    if (!self) this.flows.key.label(shading.side === "key" ? numbers : none);
     const words = [...top]
       .map(([index, number]) => `${isolate(labelOf(tokens, index))} ${number}`)
       .join(", ");

@@ -7,6 +7,7 @@ import {
   HIDDEN,
   isHidden,
   isMasked,
+  isUnread,
   isWeight,
   meanReceived,
   meanRows,
@@ -176,6 +177,7 @@ export const HIDDEN_CODE = STEPS + 4;
 /** The shade of a value: 0 to `STEPS`, or a code of its own where it is no weight. */
 export function shadeCode(value: number, position: (value: number) => number): number {
   if (Number.isNaN(value)) return NAN_CODE;
+  if (isUnread(value)) return PLAIN_CODE;
   if (isHidden(value)) return HIDDEN_CODE;
   if (isMasked(value)) return MASKED_CODE;
   return Math.round(position(value) * STEPS);
