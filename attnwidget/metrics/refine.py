@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,14 +108,23 @@ class Refinement:
     metrics : Registry
     pixels : int
         Pictures have at most so many rows and columns.
+    pictures : tuple of SampledPicture, optional
+        Those of an earlier reading of the same, to go on with.
     """
 
-    def __init__(self, record: AttentionRecord, kind: Kind, metrics: Registry, pixels: int) -> None:
+    def __init__(
+        self,
+        record: AttentionRecord,
+        kind: Kind,
+        metrics: Registry,
+        pixels: int,
+        pictures: tuple[SampledPicture, ...] | None = None,
+    ) -> None:
         self.kind, self.metrics = kind, metrics
         self.layers = record.layers(kind)
         self.sites: tuple[Site, ...] = tuple(record.site(layer, kind) for layer in self.layers)
         axes = Axes.of_record(record, kind)
-        self.pictures = tuple(SampledPicture(site, pixels) for site in self.sites)
+        self.pictures = pictures or tuple(SampledPicture(site, pixels) for site in self.sites)
         self._sums = [Accumulator(metrics, axes, site.heads) for site in self.sites]
         self._order = order(self.queries)
         self._seconds = 0.0
@@ -184,8 +193,3 @@ class Refinement:
         for picture in self.pictures:
             picture.read = max(picture.read, self.sampled)
         self._seconds = (time.monotonic() - began) / len(rows)
-
-
-def heads_of(sites: Sequence[Site]) -> int:
-    """Return the number of heads of some sites."""
-    return sum(site.heads for site in sites)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attnwidget.errors import InputError, NotRecordedError
+from attnwidget.errors import NotRecordedError
 from attnwidget.metrics.interest import content_score
-from attnwidget.metrics.thumbnails import block_max, block_size
-from attnwidget.record import AttentionRecord, Site, Thumbnails, Token, streams_of
+from attnwidget.metrics.refine import SampledPicture
+from attnwidget.metrics.thumbnails import block_size
+from attnwidget.record import AttentionRecord, Site, Token, streams_of
+from attnwidget.service.refine import LAYER_QUERIES
+from attnwidget.service.thumbnails import THUMBNAIL_PIXELS, whole_thumbnails
 from attnwidget.wire.arrays import Buffers
 from attnwidget.wire.patterns import COMPAND_ERROR, compand, mark
 from attnwidget.wire.schema import (
@@ -21,7 +23,6 @@ from attnwidget.wire.schema import (
     HeadNote,
     LayerInfo,
     LayerMeta,
-    ModelMeta,
     OpenMeta,
     PredictionsMeta,
     RowMeta,
@@ -29,27 +30,6 @@ from attnwidget.wire.schema import (
     SiteKind,
     Tokens,
 )
-
-THUMBNAIL_PIXELS = 64
-"""Thumbnails are at most this wide and high; chips draw them at 30 CSS pixels."""
-
-MAX_CELLS = 4096 * 4096
-"""Cells of one pattern that are sent whole."""
-
-MODEL_BYTES = 1_000_000
-"""Thumbnails of all heads of all layers take about this much: with more heads they are smaller."""
-
-MODEL_QUERIES = 1024
-"""Up to this many queries, thumbnails of all heads show all of them."""
-
-MODEL_CELLS = 1 << 28
-"""Cells of all heads that are computed for their thumbnails; beyond, queries are sampled."""
-
-MODEL_SAMPLED = (16, 128)
-"""How many evenly spaced queries are computed where not all are."""
-
-BLOCK_CELLS = 1 << 22
-"""Cells computed at a time."""
 
 SAMPLED_QUERIES = 32
 """Rows looked at when the opening view is chosen."""
@@ -126,24 +106,25 @@ def describe(record: AttentionRecord, head_notes: Iterable[HeadNote]) -> OpenMet
 
 
 def answer_layer(
-    record: AttentionRecord, site: SiteKind, layer: int, heads: Sequence[int], thumbnails: bool
+    record: AttentionRecord,
+    site: SiteKind,
+    layer: int,
+    heads: Sequence[int],
+    thumbnails: bool,
+    picture: SampledPicture | None = None,
 ) -> tuple[LayerMeta, Buffers]:
-    """Answer `layer`: patterns of the chosen heads, and thumbnails of all heads if asked for.
+    """Answer `layer`: patterns of the chosen heads (of none if tiled), and thumbnails of all if asked for.
+
+    `picture` is what was read of a tiled layer; without it, some queries are read now.
 
     Raises
     ------
     InputError
-        If a head or layer does not exist, or a pattern has more than `MAX_CELLS` cells.
+        If a head or layer does not exist.
     """
     attention = record.site(layer, site)
-    chosen = attention.pick_heads(list(heads))
-    if attention.queries * attention.keys > MAX_CELLS:
-        raise InputError(
-            f"Patterns of {attention.queries:,} x {attention.keys:,} tokens are too large to draw whole "
-            f"(at most {MAX_CELLS:,} cells).",
-            "Use a shorter prompt, or read single rows in Python with record.row(query).",
-        )
-    visible = attention.visible()
+    chosen = attention.pick_heads([] if is_tiled(attention) else list(heads))
+    visible = attention.visible() if len(chosen) else np.zeros((0, 0), dtype=np.bool_)
     buffers = Buffers()
     exact = len(chosen) * attention.queries * attention.keys * 4 <= MAX_MESSAGE_BYTES
     encode = mark if exact else compand
@@ -153,119 +134,38 @@ def answer_layer(
         patterns[index] = encode(attention.weights(head)[0], _of_head(visible, head))
     packed = buffers.add(patterns)
     sinks = buffers.add(attention.sink(chosen)) if attention.has_sinks else None
-    size = block_size(attention.queries, attention.keys, THUMBNAIL_PIXELS)
-    pictures, kept = None, attention.thumbnails
-    if kept is not None:
-        size = kept.size
-    if thumbnails and kept is not None:
-        pictures = buffers.add(kept.codes)
-    elif thumbnails:
-        rows, columns = -(-attention.queries // size), -(-attention.keys // size)
-        pixels = np.empty((attention.heads, rows, columns), dtype=np.uint8)
-        for head in range(attention.heads):
-            pooled, reached = block_max(attention.weights(head), _of_head(visible, head)[None], size)
-            pixels[head] = compand(pooled, reached)[0]
-        pictures = buffers.add(pixels)
     lost = [attention.lost(int(head)) for head in chosen]
     error = max([0.0 if exact else COMPAND_ERROR, *(float(each.error.max()) for each in lost if each)])
+    size = block_size(attention.queries, attention.keys, THUMBNAIL_PIXELS)
     meta: LayerMeta = {
         "site": site,
         "layer": layer,
         "heads": [int(head) for head in chosen],
         "patterns": packed,
         "sinks": sinks,
-        "thumbnails": pictures,
+        "thumbnails": None,
         "error": error,
         "pooled": size,
     }
+    kept = attention.thumbnails
+    if kept is not None:
+        meta["pooled"] = kept.size
+    if thumbnails and kept is not None:
+        meta["thumbnails"] = buffers.add(kept.codes)
+    elif thumbnails and is_tiled(attention):
+        if picture is None:
+            picture = SampledPicture(attention, THUMBNAIL_PIXELS)
+            picture.read_to(LAYER_QUERIES)
+        largest, reached, _ = picture.pixels()
+        meta["thumbnails"] = buffers.add(compand(largest, reached))
+        meta["pooled"], meta["sampled"] = picture.size, picture.read
+    elif thumbnails:
+        meta["thumbnails"] = buffers.add(whole_thumbnails(attention, size))
     if any(each is not None and each.floor.any() for each in lost):
         whole = np.zeros(attention.queries, dtype=np.float32)
         meta["rest"] = buffers.add(np.stack([whole if each is None else each.rest for each in lost]))
         meta["floor"] = buffers.add(np.stack([whole if each is None else each.floor for each in lost]))
     return meta, buffers
-
-
-def model_queries(heads: int, queries: int, keys: int) -> NDArray[np.intp]:
-    """Return the queries behind thumbnails of all heads: all of them, or evenly spaced ones.
-
-    Parameters
-    ----------
-    heads : int
-        Heads of all layers.
-    queries, keys : int
-        Size of a pattern.
-    """
-    if queries <= MODEL_QUERIES and heads * queries * keys <= MODEL_CELLS:
-        return np.arange(queries)
-    fewest, most = MODEL_SAMPLED
-    count = min(queries, max(fewest, min(most, MODEL_CELLS // (heads * keys))))
-    return np.linspace(0, queries - 1, count).round().astype(np.intp)
-
-
-def model_pixels(heads: int) -> int:
-    """Return how wide and high thumbnails of so many heads are at most."""
-    return max(8, min(THUMBNAIL_PIXELS, math.isqrt(MODEL_BYTES // heads)))
-
-
-def answer_model(record: AttentionRecord, site: SiteKind) -> tuple[ModelMeta, Buffers]:
-    """Answer `model`: a thumbnail of every head of every layer, from exactly computed rows.
-
-    Raises
-    ------
-    InputError
-        If the record has no attention of this kind.
-    """
-    layers = record.layers(site)
-    sites = [record.site(layer, site) for layer in layers]
-    queries, keys = sites[0].queries, sites[0].keys
-    kept = [attention.thumbnails for attention in sites]
-    if all(each is not None for each in kept):
-        return _kept_model(site, sites, cast(list[Thumbnails], kept))
-    total = sum(attention.heads for attention in sites)
-    chosen, pixels = model_queries(total, queries, keys), model_pixels(total)
-    size = block_size(len(chosen), keys, pixels)
-    tall, wide = (size, size) if len(chosen) == queries else (-(-len(chosen) // pixels), -(-keys // pixels))
-    codes = np.empty((total, -(-len(chosen) // tall), -(-keys // wide)), dtype=np.uint8)
-    first = 0
-    for attention in sites:
-        visible = attention.visible(chosen)
-        together = max(1, BLOCK_CELLS // (len(chosen) * keys))
-        for start in range(0, attention.heads, together):
-            heads = range(start, min(start + together, attention.heads))
-            reach = visible[None] if visible.ndim == 2 else visible[start : heads.stop]
-            pooled, reached = block_max(attention.weights(heads, chosen), reach, (tall, wide))
-            codes[first + start : first + heads.stop] = compand(pooled, reached)
-        first += attention.heads
-    buffers = Buffers()
-    return {
-        "site": site,
-        "layers": list(layers),
-        "heads": [attention.heads for attention in sites],
-        "thumbnails": buffers.add(codes),
-        "pooled_queries": tall,
-        "pooled_keys": wide,
-        "queries": queries,
-        "sampled": len(chosen),
-    }, buffers
-
-
-def _kept_model(
-    kind: SiteKind, sites: Sequence[Site], kept: Sequence[Thumbnails]
-) -> tuple[ModelMeta, Buffers]:
-    """Answer `model` with the thumbnails of the run that a snapshot kept."""
-    buffers, first = Buffers(), kept[0]
-    rows, queries = first.codes.shape[1], sites[0].queries
-    whole = first.queries_read == first.size
-    return {
-        "site": kind,
-        "layers": [attention.layer for attention in sites],
-        "heads": [attention.heads for attention in sites],
-        "thumbnails": buffers.add(np.concatenate([each.codes for each in kept])),
-        "pooled_queries": first.queries_read,
-        "pooled_keys": first.size,
-        "queries": queries,
-        "sampled": queries if whole else rows * first.queries_read,
-    }, buffers
 
 
 def answer_row(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,24 +12,27 @@ from numpy.typing import NDArray
 
 from attnwidget.metrics.axes import Axes
 from attnwidget.metrics.metric import HeadMetric, Metric
+from attnwidget.metrics.refine import Refinement, SampledPicture
 from attnwidget.metrics.registry import Registry
 from attnwidget.metrics.table import HeadTable, measure_heads
 from attnwidget.record import AttentionRecord
+from attnwidget.service.refine import Readings
+from attnwidget.service.thumbnails import heads_of, model_at_once, model_pixels, model_queries
 from attnwidget.wire.arrays import Buffers
 from attnwidget.wire.schema import MetricInfo, MetricsMeta, SiteKind
 
 METRIC_CELLS = 1 << 24
-"""Cells of all heads that are read for the map, about a second's work; beyond, queries are sampled."""
+"""Cells of all heads that are measured at once, about a second's work; beyond, a slice at a time."""
 
-FEWEST = 16
-"""Queries that are read at least, however long the prompt."""
+FEWEST = 8
+"""Queries that are read first at least, however long the prompt."""
 
 KEPT = 8
 """Tables that are kept: records times kinds of attention."""
 
 
-def metric_queries(heads: int, queries: int, keys: int) -> NDArray[np.intp]:
-    """Return the queries that the map is about: all of them, or evenly spaced ones.
+def metric_queries(heads: int, queries: int, keys: int) -> int:
+    """Return how many queries are measured before the map is shown: all, or a power of two of them.
 
     Parameters
     ----------
@@ -37,8 +41,8 @@ def metric_queries(heads: int, queries: int, keys: int) -> NDArray[np.intp]:
     queries, keys : int
         Size of a pattern.
     """
-    count = min(queries, max(FEWEST, METRIC_CELLS // (heads * keys)))
-    return np.linspace(0, queries - 1, count).round().astype(np.intp)
+    count = max(FEWEST, METRIC_CELLS // (heads * keys))
+    return queries if count >= queries else 1 << (count.bit_length() - 1)
 
 
 class Measurements:
@@ -47,15 +51,38 @@ class Measurements:
     def __init__(self) -> None:
         self._tables: OrderedDict[tuple[str, SiteKind], HeadTable] = OrderedDict()
         self._lock = threading.Lock()
+        self._readings = Readings()
 
-    def table(self, record: AttentionRecord, site: SiteKind, registry: Registry) -> HeadTable:
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are held of what was read of long prompts."""
+        return self._readings.nbytes
+
+    def table(
+        self,
+        record: AttentionRecord,
+        site: SiteKind,
+        registry: Registry,
+        *,
+        more: bool = False,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> HeadTable:
         """Return the metrics of a registry, in its order; a metric that raises an error is not measured.
+
+        Of long prompts it is what was read so far: a first sample at least, and a slice more where `more` is
+        asked for.
 
         Raises
         ------
         InputError
             If the record has no attention of this kind.
+        CancelledError
+            If it was cancelled before there is a first sample.
         """
+        if _at_length(record, site):
+            metrics, failed = _tried(record, site, registry.metrics)
+            refined = self._read(record, site, Registry(metrics), more, cancelled)
+            return _with_failed(refined.table(), registry.metrics, failed)
         with self._lock:
             key = record.id, site
             held = self._tables.get(key)
@@ -72,6 +99,63 @@ class Measurements:
                 self._tables.popitem(last=False)
         return held.only(registry)
 
+    def pictures(
+        self,
+        record: AttentionRecord,
+        site: SiteKind,
+        registry: Registry,
+        *,
+        more: bool = False,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Refinement | None:
+        """Return the pictures of all heads of a long prompt, of the queries that `table` is about.
+
+        None where all of them can be drawn at once, or a snapshot has them.
+        """
+        sites = [record.site(layer, site) for layer in record.layers(site)]
+        if model_at_once(heads_of(sites), sites[0].queries, sites[0].keys) or sites[0].thumbnails is not None:
+            return None
+        metrics: tuple[Metric, ...] = ()
+        if _at_length(record, site):
+            metrics, _ = _tried(record, site, registry.metrics)
+        return self._read(record, site, Registry(metrics), more, cancelled)
+
+    def picture(
+        self, record: AttentionRecord, site: SiteKind, layer: int, *, more: bool = False
+    ) -> SampledPicture:
+        """Return the picture of the heads of one layer of a long prompt."""
+        pixels = model_pixels(heads_of([record.site(one, site) for one in record.layers(site)]))
+        return self._readings.picture(record, site, layer, pixels, more=more)
+
+    def _read(
+        self,
+        record: AttentionRecord,
+        site: SiteKind,
+        metrics: Registry,
+        more: bool,
+        cancelled: Callable[[], bool],
+    ) -> Refinement:
+        sites = [record.site(layer, site) for layer in record.layers(site)]
+        heads, queries, keys = heads_of(sites), sites[0].queries, sites[0].keys
+        count = metric_queries if len(metrics) else model_queries
+        return self._readings.read(
+            record,
+            site,
+            metrics,
+            count(heads, queries, keys),
+            model_pixels(heads),
+            more=more,
+            cancelled=cancelled,
+        )
+
+
+def _at_length(record: AttentionRecord, site: SiteKind) -> bool:
+    """Whether a record's metrics are measured a slice at a time; a snapshot's are known, or never will be."""
+    sites = [record.site(layer, site) for layer in record.layers(site)]
+    queries, keys = sites[0].queries, sites[0].keys
+    short = metric_queries(heads_of(sites), queries, keys) == queries
+    return not short and record.whole and site not in record.tables
+
 
 def _recorded(table: HeadTable, registry: Registry) -> HeadTable:
     """Return what of a registry was measured in the run: metrics of the same title and formula."""
@@ -80,8 +164,10 @@ def _recorded(table: HeadTable, registry: Registry) -> HeadTable:
     return table.only(Registry(tuple(same)))
 
 
-def _measured(record: AttentionRecord, site: SiteKind, metrics: tuple[Metric, ...]) -> HeadTable:
-    sites = [record.site(layer, site) for layer in record.layers(site)]
+def _tried(
+    record: AttentionRecord, site: SiteKind, metrics: Sequence[Metric]
+) -> tuple[tuple[Metric, ...], dict[str, str]]:
+    """Return the metrics that can be measured, and what the others said."""
     axes = Axes.of_record(record, site)
     failed: dict[str, str] = {}
     for metric in metrics:
@@ -93,13 +179,21 @@ def _measured(record: AttentionRecord, site: SiteKind, metrics: tuple[Metric, ..
         except Exception as error:
             # Only the user's own run code that is not ours; the others are still worth showing.
             failed[metric.name] = f"{type(error).__name__}: {error}"
-    good = [metric for metric in metrics if metric.name not in failed]
-    heads = sum(one.heads for one in sites)
-    rows = metric_queries(heads, sites[0].queries, sites[0].keys)
-    table = measure_heads(record, site, good, queries=rows if good else [])
+    return tuple(metric for metric in metrics if metric.name not in failed), failed
+
+
+def _measured(record: AttentionRecord, site: SiteKind, metrics: tuple[Metric, ...]) -> HeadTable:
+    good, failed = _tried(record, site, metrics)
+    table = measure_heads(record, site, good, queries=None if good else [])
+    return _with_failed(replace(table, sampled=table.queries), metrics, failed)
+
+
+def _with_failed(table: HeadTable, metrics: tuple[Metric, ...], failed: dict[str, str]) -> HeadTable:
+    heads = sum(table.heads)
     none = HeadMetric.none(heads, np.zeros(heads, dtype=np.int64))
     measured = {**table.measured, **dict.fromkeys(failed, none)}
-    return replace(table, metrics=Registry(metrics), measured=measured, failed=failed, sampled=len(rows))
+    kept = tuple(metric for metric in metrics if metric.name in measured)
+    return replace(table, metrics=Registry(kept), measured=measured, failed=failed)
 
 
 def describe_metric(metric: Metric, own: bool, failed: str | None = None) -> MetricInfo:
@@ -134,7 +228,7 @@ def answer_metrics(table: HeadTable, own: frozenset[str] = frozenset()) -> tuple
         return np.asarray([getattr(table.measured[metric], name) for metric in table.names]).astype(dtype)
 
     buffers = Buffers()
-    return {
+    meta: MetricsMeta = {
         "site": table.site,
         "layers": list(table.layers),
         "heads": list(table.heads),
@@ -147,4 +241,7 @@ def answer_metrics(table: HeadTable, own: frozenset[str] = frozenset()) -> tuple
         "counts": buffers.add(rows("counts", "<i4")),
         "queries": table.queries,
         "sampled": table.sampled,
-    }, buffers
+    }
+    if table.sampled < table.queries:
+        meta["margins"] = buffers.add(rows("margins", "<f4"))
+    return meta, buffers

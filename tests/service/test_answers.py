@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 
 from attnwidget.errors import InputError, NotRecordedError
+from attnwidget.metrics.sampling import order
 from attnwidget.record import AttentionRecord, DenseSite
 from attnwidget.service.answers import (
     answer_layer,
-    answer_model,
     answer_predictions,
     answer_row,
     describe,
-    model_pixels,
-    model_queries,
     opening,
 )
+from attnwidget.service.thumbnails import answer_model, model_pixels, model_queries
 from attnwidget.wire.arrays import unpack
 from attnwidget.wire.patterns import COMPAND_ERROR, expand
 from attnwidget.wire.schema import MASKED, U8_MASKED
@@ -99,25 +98,29 @@ def test_thumbnails_of_the_model_are_those_of_its_layers() -> None:
 def test_the_model_is_computed_in_blocks_that_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     record = record_of(causal(2, 5, 9))
     meta, whole = answer_model(record, "decoder")
-    monkeypatch.setattr("attnwidget.service.answers.BLOCK_CELLS", 2 * 81)
+    monkeypatch.setattr("attnwidget.service.thumbnails.BLOCK_CELLS", 2 * 81)
     other, parts = answer_model(record, "decoder")
     assert other == meta
     assert bytes(parts.data[0]) == bytes(whole.data[0])
 
 
 def test_sampled_queries_of_the_model_are_exact_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("attnwidget.service.answers.MODEL_QUERIES", 100)
-    monkeypatch.setattr("attnwidget.service.answers.MODEL_SAMPLED", (4, 11))
+    monkeypatch.setattr("attnwidget.service.thumbnails.MODEL_QUERIES", 100)
+    monkeypatch.setattr("attnwidget.service.thumbnails.MODEL_SAMPLED", (4, 11))
     weights = causal(2, 2, 150)
     meta, buffers = answer_model(record_of(weights), "decoder")
     codes = unpack(meta["thumbnails"], buffers.data)
+    assert model_queries(4, 150, 150) == 11
     assert (meta["sampled"], meta["queries"]) == (11, 150)
+    # They are sixteen apart at most, so that each row of pixels has one of them.
     assert (meta["pooled_queries"], meta["pooled_keys"]) == (1, 3)
-    assert codes.shape == (4, 11, 50)
-    rows = model_queries(4, 150, 150)
-    assert (rows[0], rows[-1]) == (0, 149)
-    for at, query in enumerate(rows):
-        best = np.where(np.arange(150) <= query, weights[1, 1, query], -1.0).reshape(50, 3).max(-1)
+    assert codes.shape == (4, 9, 50)
+    rows = np.sort(order(150)[:11])
+    for at in range(9):
+        here = rows[rows // 18 == at]
+        assert here.size
+        seen = np.where(np.arange(150) <= here[:, None], weights[1, 1, here], -1.0)
+        best = seen.max(0).reshape(50, 3).max(-1)
         shown = expand(codes[3, at])
         assert (shown[best < 0] == MASKED).all()
         assert np.abs(shown - best)[best >= 0].max() <= COMPAND_ERROR
@@ -130,10 +133,10 @@ def test_thumbnails_of_a_model_stay_around_a_megabyte(heads: int) -> None:
 
 
 def test_queries_of_the_model_are_all_while_they_are_few() -> None:
-    assert len(model_queries(144, 1024, 1024)) == 1024
-    assert len(model_queries(144, 4096, 4096)) == 128
-    assert len(model_queries(5120, 1024, 1024)) == 51
-    assert len(model_queries(5120, 12, 12)) == 12
+    assert model_queries(144, 1024, 1024) == 1024
+    assert model_queries(144, 4096, 4096) == 128
+    assert model_queries(5120, 1024, 1024) == 51
+    assert model_queries(5120, 12, 12) == 12
 
 
 def test_layers_of_the_model_keep_their_numbers_and_own_heads() -> None:
@@ -167,10 +170,23 @@ def test_what_does_not_exist_is_named(layer: int, heads: list[int], query: int) 
         answer_row(record_of(causal(2, 3, 7)), "decoder", layer, heads, query)
 
 
-def test_a_pattern_that_is_too_large_to_draw_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("attnwidget.service.answers.MAX_CELLS", 48)
-    with pytest.raises(InputError, match="7 x 7 tokens are too large"):
-        answer_layer(record_of(causal(1, 1, 7)), "decoder", 0, [0], thumbnails=True)
+def test_of_a_tiled_layer_only_thumbnails_are_sent_and_they_say_of_how_many_queries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("attnwidget.service.answers.WHOLE_CELLS", 48)
+    monkeypatch.setattr("attnwidget.service.answers.LAYER_QUERIES", 2)
+    weights = causal(1, 2, 7)
+    meta, buffers = answer_layer(record_of(weights), "decoder", 0, [0], thumbnails=True)
+    assert (meta["heads"], meta["patterns"]["shape"]) == ([], [0, 7, 7])
+    assert (meta["sampled"], meta["pooled"]) == (2, 1)
+    assert meta["thumbnails"] is not None
+    codes = unpack(meta["thumbnails"], buffers.data)
+    # Queries 6 and 2, four apart.
+    assert codes.shape == (2, 2, 7)
+    np.testing.assert_allclose(expand(codes[1, 0, :3]), weights[0, 1, 2, :3], atol=COMPAND_ERROR)
+    np.testing.assert_allclose(expand(codes[1, 1]), weights[0, 1, 6], atol=COMPAND_ERROR)
+    few, _ = answer_layer(record_of(weights), "decoder", 0, [0], thumbnails=False)
+    assert few["thumbnails"] is None
 
 
 def test_given_weights_predict_nothing() -> None:

@@ -9,14 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from attnwidget.errors import InputError, ShapeError
+from attnwidget.errors import CancelledError, InputError, ShapeError
+from attnwidget.metrics.refine import Refinement
 from attnwidget.metrics.registry import standard
+from attnwidget.metrics.sampling import order
 from attnwidget.metrics.table import measure_heads
+from attnwidget.metrics.targets import detector
 from attnwidget.record import AttentionRecord, Token
 from attnwidget.service import Service
 from attnwidget.service import heads as module
 from attnwidget.service.heads import Measurements, answer_metrics, metric_queries
+from attnwidget.service.thumbnails import answer_model
 from attnwidget.wire.arrays import unpack
+from attnwidget.wire.patterns import COMPAND_ERROR, expand
 from attnwidget.wire.schema import PROTOCOL
 from tests.metrics.patterns import causal, softmax
 
@@ -84,19 +89,120 @@ def test_only_some_tables_are_kept(reads: list[tuple[str, ...]]) -> None:
     assert len(reads) == len(records) + 1
 
 
-def test_long_prompts_are_sampled_evenly_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert metric_queries(144, 128, 128).tolist() == list(range(128))
-    assert 128 < len(metric_queries(144, 512, 512)) < 512
-    assert len(metric_queries(144, 32_768, 32_768)) == module.FEWEST
-    monkeypatch.setattr(module, "METRIC_CELLS", 2 * 6 * 4)
-    monkeypatch.setattr(module, "FEWEST", 2)
-    given = record(1, 1)
-    rows = metric_queries(2, 6, 6)
-    assert rows.tolist() == [0, 2, 3, 5]
-    table = Measurements().table(given, "decoder", standard())
-    expected = measure_heads(given, queries=rows)
-    assert (table.queries, table.sampled) == (6, 4)
-    np.testing.assert_array_equal(table.values["entropy"], expected.values["entropy"])
+def ask(service: Service, kind: str, **args: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return the reply's meta, and its arrays by name."""
+    sent: list[tuple[Any, Any]] = []
+    request = {"protocol": PROTOCOL, "id": kind, "kind": kind, "record": "", "args": args}
+    service.handle(request, lambda content, buffers: sent.append((content, buffers)))
+    ((content, buffers),) = sent
+    assert content["ok"], content
+    meta = content["meta"]
+    return meta, {
+        name: unpack(meta[name], buffers)
+        for name in ("values", "margins", "thumbnails", "patterns")
+        if meta.get(name) is not None
+    }
+
+
+@pytest.fixture
+def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of twelve queries two are read first, and then four with each request."""
+    for where, what, value in (
+        ("service.heads", "METRIC_CELLS", 2 * 12 * 2),
+        ("service.heads", "FEWEST", 2),
+        ("service.thumbnails", "MODEL_QUERIES", 6),
+        ("service.thumbnails", "MODEL_SAMPLED", (2, 2)),
+        ("service.refine", "SLICE_SECONDS", 60.0),
+        ("service.answers", "WHOLE_CELLS", 100),
+        ("service.refine", "LAYER_QUERIES", 2),
+        ("metrics.refine", "MOST_QUERIES", 4),
+    ):
+        monkeypatch.setattr(f"attnwidget.{where}.{what}", value)
+    original = Refinement.read
+
+    def one_round(self: Refinement, count: int, seconds: float = 0.0, **more: Any) -> None:
+        original(self, max(count, min(self.queries, self.sampled + 4)) if seconds else count, 0.0, **more)
+
+    monkeypatch.setattr(Refinement, "read", one_round)
+
+
+def test_first_queries_are_all_or_a_few_that_are_spread_evenly() -> None:
+    assert metric_queries(144, 128, 128) == 128
+    assert metric_queries(144, 512, 512) == 128
+    assert metric_queries(144, 32_768, 32_768) == module.FEWEST
+
+
+@pytest.mark.usefixtures("slow_machine")
+def test_long_prompts_are_read_on_while_it_is_asked_for() -> None:
+    given = record(1, 1, texts=WORDS * 2)
+    service = Service(given)
+    rows = order(12)
+    for sampled in (2, 6, 10, 12):
+        asked = {} if sampled == 2 else {"more": True}
+        meta, arrays = ask(service, "metrics", site="decoder", **asked)
+        pictures, shown = ask(service, "model", site="decoder")
+        assert (meta["sampled"], pictures["sampled"], meta["queries"]) == (sampled, sampled, 12)
+        expected = measure_heads(given, queries=np.sort(rows[:sampled]))
+        np.testing.assert_allclose(arrays["values"][0], expected.values["entropy"][:, 0], rtol=1e-6)
+        np.testing.assert_array_equal(arrays["values"], ask(service, "metrics", site="decoder")[1]["values"])
+        assert ("margins" in meta) == (sampled < 12)
+    once, whole = answer_model(record(1, 1, texts=WORDS * 2), "decoder", None)
+    assert once["sampled"] < 12  # Without what was read it is a sample.
+    assert (pictures["pooled_queries"], pictures["pooled_keys"]) == (1, 1)
+    np.testing.assert_allclose(
+        expand(shown["thumbnails"][1, 11]), given.weights(1, 0)[11], atol=COMPAND_ERROR
+    )
+    assert whole.data
+
+
+@pytest.mark.usefixtures("slow_machine")
+def test_chips_of_a_tiled_layer_are_of_what_was_read() -> None:
+    service = Service(record(1, 1, texts=WORDS * 2))
+    meta, arrays = ask(service, "layer", site="decoder", layer=1, heads=[0], thumbnails=True)
+    assert (meta["sampled"], meta["heads"], arrays["patterns"].size) == (2, [], 0)
+    more = {"layer": 1, "heads": [], "thumbnails": True, "more": True}
+    assert ask(service, "layer", site="decoder", **more)[0]["sampled"] == 4
+    assert ask(service, "metrics", site="decoder")[0]["sampled"] == 2
+    assert ask(service, "model", site="decoder", more=True)[0]["sampled"] == 6
+    last, chips = ask(service, "layer", site="decoder", layer=0, heads=[], thumbnails=True)
+    assert last["sampled"] == 6
+    shown = ask(service, "model", site="decoder")[1]["thumbnails"]
+    np.testing.assert_array_equal(chips["thumbnails"][0], shown[0])
+
+
+@pytest.mark.usefixtures("slow_machine")
+def test_a_new_detector_starts_over_and_one_that_goes_does_not() -> None:
+    service = Service(record(2, texts=WORDS * 2))
+    ask(service, "metrics", site="decoder", more=True)
+    assert ask(service, "metrics", site="decoder", more=True)[0]["sampled"] == 6
+    service.add_detector("mine", initials)
+    service.add_detector("brittle", lambda queries, keys: np.eye(12) if queries[0].text == "a" else 1)
+    service.registry = service.registry.with_(detector("broken", "Broken", lambda queries, keys: np.eye(3)))
+    meta, arrays = ask(service, "metrics", site="decoder")
+    assert meta["sampled"] == 2
+    assert [info["name"] for info in meta["metrics"]][-3:] == ["mine", "brittle", "broken"]
+    assert np.isnan(arrays["values"][-1]).all()
+    assert "failed here" in meta["metrics"][-1]["eligible"]
+    service.remove_detector("brittle")
+    meta, _ = ask(service, "metrics", site="decoder", more=True)
+    assert (meta["sampled"], meta["metrics"][-2]["name"]) == (6, "mine")
+
+
+@pytest.mark.usefixtures("slow_machine")
+def test_what_breaks_off_is_read_anew_and_what_is_cancelled_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    given, kept = record(1, 1, texts=WORDS * 2), Measurements()
+    with pytest.raises(CancelledError):
+        kept.table(given, "decoder", standard(), cancelled=lambda: True)
+    assert kept.table(given, "decoder", standard()).sampled == 2
+    assert kept.nbytes > 0
+    with monkeypatch.context() as patch:
+        patch.setattr("attnwidget.metrics.refine.blocks", lambda *args, **options: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            kept.table(given, "decoder", standard(), more=True)
+    table = kept.table(given, "decoder", standard(), more=True)
+    assert table.sampled == 2
+    expected = measure_heads(given, queries=np.sort(order(12)[:2]))
+    np.testing.assert_allclose(table.values["entropy"], expected.values["entropy"], rtol=1e-9)
 
 
 def test_a_detector_that_fails_leaves_the_others_standing() -> None:

@@ -15,9 +15,10 @@ import numpy as np
 from attnwidget.errors import PromptTooLongError
 from attnwidget.metrics.table import measure_heads
 from attnwidget.record import AttentionRecord
-from attnwidget.service.answers import answer_layer, answer_model, answer_row, describe
+from attnwidget.service.answers import answer_layer, answer_row, describe
 from attnwidget.service.heads import answer_metrics
 from attnwidget.service.neuron import answer_neuron
+from attnwidget.service.thumbnails import answer_model
 from attnwidget.wire.arrays import Buffers, unpack
 from attnwidget.wire.messages import messages, reply_error, reply_ok
 from attnwidget.wire.patterns import compand, expand
