@@ -30,7 +30,7 @@ export function closeTo({ query, key }: Cell, frame: Frame, before: Viewport): V
 export function createGoTo(go: (text: string) => string | null, abort: AbortSignal): HTMLInputElement {
   const input = element("input", "al-goto", {
     type: "text",
-    size: 13,
+    size: 14,
     "aria-label": "Go to query, key",
     placeholder: "query, key",
     title: "Go to a cell: query, key (g)",

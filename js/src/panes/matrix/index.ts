@@ -400,7 +400,7 @@ export class MatrixPane {
     const most = this.#place === null ? 1 : zoomMax(this.#place.frame);
     this.#zoomOut.disabled = this.#viewport.zoom <= 1;
     this.#zoomIn.disabled = this.#viewport.zoom >= most - 1e-9;
-    setText(this.#zoomReset, `${Number(this.#viewport.zoom.toFixed(1))}×`);
+    setText(this.#zoomReset, `${Number(this.#viewport.zoom.toFixed(this.#viewport.zoom < 100 ? 1 : 0))}×`);
     this.#root.classList.toggle("ap-zoomed", this.#viewport.zoom > 1);
   }
 }
