@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from attnwidget.record.sites import ALL, Floats, Kind, Pick, Place, ScoreTerms, 
 from attnwidget.record.tokens import Token, text_tokens
 from attnwidget.record.words import WordSite, merged_site, word_starts, word_tokens
 from attnwidget.wire.schema import Precision
+
+if TYPE_CHECKING:
+    from attnwidget.search.api import HeadSums, Hit, Progress, SearchState, Span, Where
 
 Stream: TypeAlias = Literal["encoder", "decoder"]
 
@@ -338,6 +341,234 @@ class AttentionRecord:
         for place, one in enumerate(found):
             out[place, : one.heads] = one.weights(queries=int(query))[:, 0]
         return out
+
+    # ------------------------------------------------------------------ where to look
+
+    def find(
+        self,
+        text: str,
+        site: Kind | None = None,
+        *,
+        stream: Stream | None = None,
+        regex: bool = False,
+        case: bool = False,
+    ) -> list[Span]:
+        """Find a text in the prompt, as the tokens that it is in.
+
+        Parameters
+        ----------
+        text : str
+            What to find; it may go over several tokens, though not over a special token or from one text of a
+            pair to the other. A special token is found by its whole text or label.
+        site : {"encoder", "decoder", "cross"}, optional
+            Among the keys of this kind of attention; of the default kind if not given.
+        stream : {"encoder", "decoder"}, optional
+            Among these tokens instead.
+        regex : bool
+            Whether `text` is a regular expression (Python's `re`).
+        case : bool
+            Whether case counts.
+
+        Returns
+        -------
+        list of Span
+            In order; none where there is no match. A match that begins or ends in the middle of a token
+            stands for the whole of it: `widened` is True then.
+
+        Raises
+        ------
+        InputError
+            If there is nothing to find, the expression is none, or there are no such tokens.
+
+        Examples
+        --------
+        >>> import attnwidget as aw
+        >>> record = aw.ModelRunner().run("The cat sat. The dog saw the cat.")
+        >>> record.find("the cat")
+        [Span(1, 3, 'The cat'), Span(8, 10, ' the cat')]
+        """
+        from attnwidget.search.api import find
+
+        return find(self, text, site, stream=stream, regex=regex, case=case)
+
+    def top(
+        self,
+        key: Where | None = None,
+        query: Where | None = None,
+        by: Literal["head", "query", "key"] = "head",
+        k: int = 10,
+        *,
+        site: Kind | None = None,
+        layers: Iterable[int] | None = None,
+        plain: bool = False,
+        sample: int | None = None,
+        progress: Progress = False,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> list[Hit]:
+        """Find where the most attention goes to some keys, or comes from some queries.
+
+        The mass of a query is the sum of its weights on the keys in question. It counts where it sees one of
+        them and none of these weights is NaN. Weights are not renormalised: a learned sink's part is in no
+        mass.
+
+        Parameters
+        ----------
+        key : Span, slice or int, optional
+            Attention into these tokens. Without `query`, from the queries outside of them (in
+            cross-attention: from all).
+        query : Span, slice or int, optional
+            Attention out of these tokens. Without `key`, to the keys outside of them (in cross-attention:
+            to all).
+        by : {"head", "query", "key"}
+            What is ranked. "head": heads, by the mean mass of the queries that count. "query": single queries
+            of heads, by their mass. "key": single keys of heads, by the mean weight on them over the queries
+            that see them.
+        k : int
+            How many at most.
+        site : {"encoder", "decoder", "cross"}, optional
+            The default kind if not given.
+        layers : iterable of int, optional
+            Which layers; all by default.
+        plain : bool
+            Leave special tokens and the first token, on which many heads rest (Xiao et al. 2023, "Efficient
+            Streaming Language Models with Attention Sinks"), out of what is outside of the span.
+        sample : int, optional
+            Read only this many evenly spread queries of each head: an estimate, and the hits say so.
+        progress : bool or callable
+            True draws a bar (tqdm); a function is called with the number of heads that are done, and of all.
+        cancelled : callable, optional
+            Asked now and then; True ends the search.
+
+        Returns
+        -------
+        list of Hit
+            Best first, each with layer, head, value, baseline, query and key.
+
+        Raises
+        ------
+        InputError
+            If a token, layer or kind of attention does not exist.
+        NotRecordedError
+            If the record was read from a snapshot that left out weights.
+        CancelledError
+
+        Notes
+        -----
+        Patterns are read block by block and never held whole.
+
+        Examples
+        --------
+        >>> import attnwidget as aw
+        >>> weights = [[[[1, 0, 0], [1, 0, 0], [0.5, 0.5, 0]], [[1, 0, 0], [0, 1, 0], [0, 0.25, 0.75]]]]
+        >>> record = aw.AttentionRecord.from_attentions(weights, ["The", "cat", "sat"])
+        >>> record.top(key=1, k=1)
+        [Hit(layer=0, head=0, value=0.500, baseline=0.333, query=2 'sat', key=1 'cat')]
+        """
+        from attnwidget.search.api import top
+
+        return top(
+            self,
+            key,
+            query,
+            by,
+            k,
+            site=site,
+            layers=layers,
+            plain=plain,
+            sample=sample,
+            progress=progress,
+            cancelled=cancelled,
+        )
+
+    def search(
+        self,
+        key: Where | None = None,
+        query: Where | None = None,
+        by: Literal["head", "query", "key"] = "head",
+        k: int = 10,
+        *,
+        site: Kind | None = None,
+        layers: Iterable[int] | None = None,
+        plain: bool = False,
+    ) -> Iterator[SearchState]:
+        """Search as `top` does, and tell the best so far about five times a second.
+
+        On a long prompt all heads are sampled first; then they are read whole, one by one, the promising ones
+        first. The last state is exact. Nothing goes on when no further state is taken.
+
+        Returns
+        -------
+        iterator of SearchState
+            Each has the hits (those of heads that were only sampled say so), and how many heads are done.
+        """
+        from attnwidget.search.api import search
+
+        return search(self, key, query, by, k, site=site, layers=layers, plain=plain)
+
+    def into(
+        self,
+        span: Where,
+        *,
+        site: Kind | None = None,
+        layers: Iterable[int] | None = None,
+        plain: bool = False,
+        sample: int | None = None,
+        progress: Progress = False,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> HeadSums:
+        """Add up attention into a span, per head: what the queries outside of it give to it.
+
+        A query's mass is the sum of its weights on the span's keys; the value of a head is the mean over the
+        queries outside of the span (in cross-attention: all) that see some of it. See `top` for the
+        parameters, and for what is raised.
+
+        Returns
+        -------
+        HeadSums
+            Values, baselines (of weights spread evenly) and counts of queries: [layers, heads].
+        """
+        from attnwidget.search.api import span_sums
+
+        return span_sums(
+            self,
+            span,
+            "into",
+            site=site,
+            layers=layers,
+            plain=plain,
+            sample=sample,
+            progress=progress,
+            cancelled=cancelled,
+        )
+
+    def out_of(
+        self,
+        span: Where,
+        *,
+        site: Kind | None = None,
+        layers: Iterable[int] | None = None,
+        plain: bool = False,
+        sample: int | None = None,
+        progress: Progress = False,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> HeadSums:
+        """Add up attention out of a span, per head: what its queries give to the keys outside of it.
+
+        As `into`, of the mean over the span's queries that see keys outside of it (in cross-attention: any).
+        """
+        from attnwidget.search.api import span_sums
+
+        return span_sums(
+            self,
+            span,
+            "out of",
+            site=site,
+            layers=layers,
+            plain=plain,
+            sample=sample,
+            progress=progress,
+            cancelled=cancelled,
+        )
 
     # ------------------------------------------------------------------ other ways to read it
 

@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Protocol, cast
 
-from attnwidget.errors import CancelledError, InputError, NotRecordedError, StillRunningError
+from attnwidget.errors import CancelledError, InputError, NotRecordedError
 from attnwidget.metrics.registry import Registry, standard
 from attnwidget.metrics.table import HeadTable, measure_heads
 from attnwidget.metrics.targets import Target
 from attnwidget.record import AttentionRecord, Pick
 from attnwidget.service.answers import (
     answer_layer,
+    answer_model,
     answer_predictions,
     answer_row,
     describe,
-    is_tiled,
 )
 from attnwidget.service.detectors import make_detector
 from attnwidget.service.heads import Measurements, answer_metrics
 from attnwidget.service.live import answer_live
 from attnwidget.service.neuron import answer_neuron
-from attnwidget.service.progress import Telling
 from attnwidget.service.search import Searches
-from attnwidget.service.thumbnails import answer_model
 from attnwidget.wire.arrays import Buffers
 from attnwidget.wire.messages import Buffer, check_request, error_info, messages, reply_error, reply_ok
-from attnwidget.wire.schema import HeadNote, LayerMeta, Request, SearchArgs, SiteKind, Status, Weighting
+from attnwidget.wire.schema import HeadNote, Request, SearchArgs, SiteKind, Status, Weighting
+
+PROGRESS_SECONDS = 0.1
+"""Progress is told at most this often."""
 
 LONG = frozenset({"metrics", "model", "tiles", "strips", "column", "search"})
 """Kinds of request that may take a while; `cancel` stops them between blocks of work."""
@@ -107,7 +106,6 @@ class Service:
         self._on_record, self._on_status = on_record, on_status
         self._lock = threading.RLock()
         self._current: _Run | None = None
-        self._latest: _Run | None = None
         self._asked: dict[str, threading.Event] = {}
 
     @property
@@ -189,35 +187,8 @@ class Service:
         return self._run(_Run(), prompt, context)
 
     def start(self, prompt: Any, context: str | None = None) -> None:
-        """Run a prompt on a thread of its own; what goes wrong is told by the status, and by `wait`."""
+        """Run a prompt on a thread of its own; what goes wrong is told by the status alone."""
         self._spawn(_Run(), prompt, context, lambda content, buffers: None)
-
-    def wait(self, timeout: float | None = None) -> AttentionRecord:
-        """Wait until the run under way, and any that overtakes it, has ended, and return its record.
-
-        If waiting is interrupted, the run is cancelled.
-
-        Raises
-        ------
-        AttnWidgetError
-            What went wrong with it; `StillRunningError` after `timeout` seconds; `NotRecordedError` if
-            nothing ever ran.
-        """
-        until = None if timeout is None else time.monotonic() + timeout
-        try:
-            while (run := self._latest) is not None:
-                if not run.ended.wait(None if until is None else max(0.0, until - time.monotonic())):
-                    raise StillRunningError("The prompt is still running.", "Wait on, or cancel it.")
-                if run is self._latest:
-                    if run.error is not None:
-                        raise run.error
-                    break
-        except KeyboardInterrupt:
-            self.cancel()
-            raise
-        if self.record is None:
-            raise NotRecordedError("Nothing has run yet.", "Run a prompt.")
-        return self.record
 
     def read_as(self, *, words: bool, weighting: Weighting) -> None:
         """Show the current record word by word, or by norms; see `AttentionRecord`.
@@ -261,18 +232,13 @@ class Service:
             case "open":
                 return describe(record, self.head_notes), none
             case "layer":
-                return self._layer(record, args)
+                return answer_layer(record, args["site"], args["layer"], args["heads"], args["thumbnails"])
             case "model":
-                site, more = args["site"], args.get("more", False)
-                made = self._measurements.pictures(
-                    record, site, self.registry, more=more, cancelled=cancelled
-                )
-                return answer_model(record, site, made)
+                return answer_model(record, args["site"])
             case "row":
                 return answer_row(record, args["site"], args["layer"], args["heads"], args["query"])
             case "metrics":
-                site, more = args["site"], args.get("more", False)
-                table = self._measurements.table(record, site, self.registry, more=more, cancelled=cancelled)
+                table = self._measurements.table(record, args["site"], self.registry)
                 return answer_metrics(table, frozenset(self.own))
             case "search":
                 return self._searches.answer(record, cast(SearchArgs, args), cancelled)
@@ -287,13 +253,6 @@ class Service:
                 )
             case _:
                 return answer_predictions(record)
-
-    def _layer(self, record: AttentionRecord, args: dict[str, Any]) -> tuple[LayerMeta, Buffers]:
-        site, layer, thumbnails = args["site"], args["layer"], args["thumbnails"]
-        picture = None
-        if thumbnails and is_tiled(record.site(layer, site)) and record.site(layer, site).thumbnails is None:
-            picture = self._measurements.picture(record, site, layer, more=args.get("more", False))
-        return answer_layer(record, site, layer, args["heads"], thumbnails, picture)
 
     def _record(self, record_id: str) -> AttentionRecord:
         record = self.shown
@@ -324,9 +283,6 @@ class Service:
             send(content, parts)
 
     def _spawn(self, run: _Run, prompt: Any, context: str | None, send: Send) -> None:
-        # At once, so that whoever waits from now on waits for this run.
-        self._take_over(run)
-
         def work() -> None:
             try:
                 record = self._run(run, prompt, context or None)
@@ -338,19 +294,26 @@ class Service:
         _on_thread(work)
 
     def _run(self, run: _Run, prompt: Any, context: str | None) -> AttentionRecord:
-        self._take_over(run)
+        with self._lock:
+            if self._current is not None:
+                self._current.cancelled.set()
+            self._current = run
         self._tell(run, phase="running")
-        telling = Telling(partial(self._tell, run, phase="running"))
+        told = time.monotonic()
+
+        def progress(done: int, total: int) -> None:
+            nonlocal told
+            if time.monotonic() - told >= PROGRESS_SECONDS:
+                told = time.monotonic()
+                self._tell(run, phase="running", done=done, total=total)
+
         try:
             if self.runner is None:
                 raise NotRecordedError(
                     "There is no model here, only the attention that was given.",
                     "Pass model= to aw.explore to run prompts.",
                 )
-            announced = {"announce": telling.announce} if _announces(self.runner) else {}
-            record = self.runner.run(
-                prompt, context, progress=telling, cancelled=run.cancelled.is_set, **announced
-            )
+            record = self.runner.run(prompt, context, progress=progress, cancelled=run.cancelled.is_set)
             with self._lock:
                 if self._current is not run:
                     raise CancelledError("A newer prompt took over.", "Nothing to do.")
@@ -359,12 +322,10 @@ class Service:
                     self._weighting = "weights"
                 self.shown = _read(record, self._words, self._weighting)
                 self._on_record(record)
-        except (CancelledError, KeyboardInterrupt) as error:
-            run.error = error if isinstance(error, CancelledError) else None
+        except (CancelledError, KeyboardInterrupt):
             self._tell(run, message="cancelled")
             raise
         except Exception as error:
-            run.error = error
             self._tell(run, phase="failed", error=error_info(error))
             raise
         else:
@@ -373,15 +334,7 @@ class Service:
             with self._lock:
                 if self._current is run:
                     self._current = None
-            run.ended.set()
         return record
-
-    def _take_over(self, run: _Run) -> None:
-        """Make a run the one under way; the one before is cancelled, and ends within a layer."""
-        with self._lock:
-            if self._current is not None and self._current is not run:
-                self._current.cancelled.set()
-            self._current = self._latest = run
 
     def _tell(self, run: _Run, **changes: Any) -> None:
         """Tell the status of a run, unless a newer one has taken over."""
@@ -398,13 +351,6 @@ class _Run:
     def __init__(self, run_id: str | None = None) -> None:
         self.id = run_id or uuid.uuid4().hex
         self.cancelled = threading.Event()
-        self.ended = threading.Event()
-        self.error: Exception | None = None
-
-
-def _announces(runner: Runner) -> bool:
-    """Whether a runner says what a run takes before it begins."""
-    return "announce" in inspect.signature(runner.run).parameters
 
 
 def _read(record: AttentionRecord, words: bool, weighting: Weighting) -> AttentionRecord:

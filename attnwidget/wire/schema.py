@@ -53,7 +53,7 @@ Weighting: TypeAlias = Literal["weights", "norms"]
 Order: TypeAlias = Literal["layer", "metric"]
 Pool: TypeAlias = Literal["max", "mean"]
 Flow: TypeAlias = Literal["into", "out"]
-Searched: TypeAlias = Literal["head", "query"]
+Searched: TypeAlias = Literal["head", "query", "key"]
 DType: TypeAlias = Literal["u1", "i4", "f4"]
 StoredForm: TypeAlias = Literal["exact", "dense", "top"]
 StoredShare: TypeAlias = Literal["all", "some", "none"]
@@ -569,11 +569,12 @@ class ColumnMeta(TypedDict):
 
 
 class SearchArgs(TypedDict):
-    """`search`: the heads, or queries of heads, with the most attention into (or out of) a span of tokens.
+    """`search`: the heads, or queries or keys of heads, with the most attention into (or out of) a span.
 
-    The span is `first` to `last`, half open. "into": what a query gives to the span's keys, of queries
-    outside of it; "out": what the span's queries give to keys outside of it. `by` "head" adds up over
-    queries, and "query" ranks single queries. What takes long is answered in part; asked again, it goes on.
+    The span is `first` to `last`, half open. "into": what the queries outside of it give to its keys. "out":
+    what its queries give to keys outside of it. `by` "head" ranks heads by the mean over queries, "query"
+    single queries, and "key" single keys by the mean over queries. `plain` leaves the first and special
+    tokens out of what is outside. What takes long is answered in part; asked again, it goes on.
     """
 
     site: SiteKind
@@ -582,14 +583,18 @@ class SearchArgs(TypedDict):
     flow: Flow
     by: Searched
     k: int
+    plain: bool
 
 
 class SearchMeta(TypedDict):
-    """Reply to `search`: hits [k, 4] i4 (layer, head, query, key) and values [k] f4, best first.
+    """Reply to `search`: at most k hits, best first; the arguments come back with it.
 
-    `query` is that of the largest value (by head: the query that gives most), `key` its strongest key in the
-    span (out: outside of it); -1 where there is none. By head a value is the sum over queries divided by
-    their number `of_queries`. `done` of `total` heads are searched.
+    `hits` [hits, 4] i4 are layer, head, query and key: by head the query that gives most, by query the
+    query, each with its strongest key; by key the key, with the query whose weight on it is largest.
+    `values` [hits] f4 is what they are ranked by, `baselines` [hits] f4 the same of weights spread evenly
+    over the visible keys, `counts` [hits] i4 how many queries are behind a value. `read` [hits, 2] i4 says
+    how many queries of the head were read, of how many that may count: fewer are an estimate. `sampled`
+    heads were read in part at least, `done` whole, of `total`.
     """
 
     site: SiteKind
@@ -597,9 +602,14 @@ class SearchMeta(TypedDict):
     last: int
     flow: Flow
     by: Searched
+    k: int
+    plain: bool
     hits: ArraySpec
     values: ArraySpec
-    of_queries: int
+    baselines: ArraySpec
+    counts: ArraySpec
+    read: ArraySpec
+    sampled: int
     done: int
     total: int
 
