@@ -110,6 +110,12 @@ class CancelledError(AttnWidgetError):
     code = "cancelled"
 
 
+class StillRunningError(AttnWidgetError, TimeoutError):
+    """A run has not ended within the time that was waited for it."""
+
+    code = "still-running"
+
+
 class ProtocolError(AttnWidgetError):
     """The front end and the kernel do not speak the same version, or a message is malformed."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from attnwidget import demo_model
 from attnwidget.errors import InputError
-from attnwidget.record import AttentionRecord, Token
+from attnwidget.record import AttentionRecord, ModelInfo, Token
 from attnwidget.widget import AttentionExplorer
 from attnwidget.wire.schema import HeadNote, State
 
@@ -20,6 +20,9 @@ VIEW_OPTIONS = frozenset(State.__annotations__) - {
     "detectors",
 } | {"layout", "snapshot"}
 """Keyword arguments that set the explorer's traits; the others go to the model's `from_pretrained`."""
+
+LONG_TOKENS = 4096
+"""An explorer of a longer prompt opens before the prompt has run."""
 
 OPENING_JOBS = ("pronoun → antecedent", "verb → subject")
 """The embedded model opens on the layer of the first of these jobs, with the heads that do them."""
@@ -42,6 +45,7 @@ def explore(
     decoder_tokens: Sequence[str] | Sequence[Token] | None = None,
     exact: bool = False,
     cache: int | str = "1 GB",
+    wait: bool | None = None,
     **options: Any,
 ) -> AttentionExplorer:
     """Open an attention explorer.
@@ -69,11 +73,16 @@ def explore(
     exact : bool
         Run eager attention and show exactly what `output_attentions` returns (slower, more memory).
     cache : int or str
-        Byte budget of the records that are kept, such as "500 MB".
+        Bytes of memory that the records may take that are kept, such as "8 GB"; see `ModelRunner`.
+    wait : bool, optional
+        Whether to return only once the prompt has run. By default long prompts, of more than 4,096 tokens,
+        are not waited for: the explorer opens at once and shows how far they are. Its `record` and its `wait`
+        wait for them; its `cancel` cancels.
     **options
         Traits of the explorer (`view`, `layer`, `heads`, `theme`, `height`, ...), and `snapshot`: how much of
         the record a saved notebook keeps ("auto", a size, "full", False); everything else is passed to
-        `from_pretrained` (`device`, `dtype`, `device_map`, `revision`, ...).
+        `ModelRunner` (`spill`, `cache_dtype`, `chunk`) and `from_pretrained` (`device`, `dtype`,
+        `device_map`, `revision`, ...).
 
     Returns
     -------
@@ -117,16 +126,38 @@ def explore(
 
         runner = ModelRunner(model, tokenizer, exact=exact, cache=cache, **options)
     if record is None:
-        record = runner.run(demo_model.EXAMPLE_PROMPT if prompt is None else prompt, context)
-    notes = _head_notes(record)
+        prompt = demo_model.EXAMPLE_PROMPT if prompt is None else prompt
+        long = _is_long(runner, prompt, context, look=wait is False)
+        if long if wait is None else not wait:
+            notes = _head_notes(runner.info) if hasattr(runner, "info") else []
+            return AttentionExplorer(None, runner=runner, running=(prompt, context), head_notes=notes, **view)
+        record = runner.run(prompt, context, progress=True) if long else runner.run(prompt, context)
+    notes = _head_notes(record.model)
     placed = view.keys() & {"site", "layer", "heads", "selection"}
     view = view if placed else _opening(record, notes) | view
     return AttentionExplorer(record, runner=runner, head_notes=notes, **view)
 
 
-def _head_notes(record: AttentionRecord) -> list[HeadNote]:
-    """Return what is known about the heads of the record's model."""
-    if not record.model.embedded:
+def _is_long(runner: Any, prompt: Any, context: str | None, *, look: bool) -> bool:
+    """Whether nobody wants to wait for a prompt; raises what can be seen to be wrong with it.
+
+    Prompts that are short at first sight are looked at only if `look` is set.
+    """
+    texts = [text for text in (prompt, context) if text is not None]
+    # A token is at least one byte.
+    short = (
+        all(isinstance(text, str) for text in texts) and sum(len(t.encode()) for t in texts) <= LONG_TOKENS
+    )
+    if (short and not look) or not hasattr(runner, "plan"):
+        return False
+    plan = runner.plan(prompt, context)
+    plan.demand()
+    return bool(plan.tokens > LONG_TOKENS)
+
+
+def _head_notes(model: ModelInfo) -> list[HeadNote]:
+    """Return what is known about the heads of a model."""
+    if not model.embedded:
         return []
     return [
         {"layer": note.layer, "head": note.head, "title": note.title, "score": note.score, "text": note.text}

@@ -19,7 +19,11 @@ class Outputs:
     """The part of an explorer that writes what it shows; it reads the traits and changes nothing."""
 
     _service: Service
-    _shown: AttentionRecord
+    _shown: AttentionRecord | None
+
+    def _ready(self) -> AttentionRecord:
+        """Return what is shown, as it is read; waits for the first run."""
+        raise NotImplementedError
 
     def save_html(self, path: str | os.PathLike[str], *, snapshot: int | str = "full") -> Path:
         """Save the explorer as one HTML file that opens from disk, without a kernel and without a network.
@@ -132,17 +136,19 @@ class Outputs:
         ...     "sat" in path.read_text(encoding="utf-8")
         True
         """
+        record = self._ready()
         shown = view_named(view or self._view_state()["view"])
         look = replace(
             self._look(shown), dark=check_paper(theme), width=72 * check_width(width), caption=caption
         )
-        return write_image(self._shown, look, path, dpi=dpi, transparent=transparent)
+        return write_image(record, look, path, dpi=dpi, transparent=transparent)
 
     def _view_state(self) -> State:
         """Return what is on screen and how, by name."""
         return cast(State, {name: getattr(self, name) for name in State.__annotations__})
 
     def _shared(self, snapshot: int | str, height: int | None = None) -> Shared:
+        self._ready()
         return shared(self._service, self._view_state(), self._look(), snapshot=snapshot, height=height)
 
     def _look(self, view: View | None = None) -> Look:

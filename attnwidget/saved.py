@@ -169,7 +169,7 @@ class Saver:
         self._store(b"")
 
     def _encoded(self) -> bytes:
-        if isinstance(self.option, bool):
+        if isinstance(self.option, bool) or self._service.shown is None:
             return b""
         held = self._held()
         try:

@@ -75,10 +75,12 @@ class AttentionExplorer(Outputs, anywidget.AnyWidget):
 
     Parameters
     ----------
-    record : AttentionRecord
-        What to show.
+    record : AttentionRecord or None
+        What to show; None where a prompt is to be run first.
     runner : ModelRunner or None
         Runs the prompts that are typed or set; None where there is no model.
+    running : (prompt, context), optional
+        Where there is no record yet: what to run, on a thread, while the explorer is on screen already.
     head_notes : sequence of HeadNote
         What is known about the model's heads.
     snapshot : "auto", int or str, "full" or False
@@ -134,9 +136,10 @@ class AttentionExplorer(Outputs, anywidget.AnyWidget):
 
     def __init__(
         self,
-        record: AttentionRecord,
+        record: AttentionRecord | None,
         *,
         runner: Runner | None = None,
+        running: tuple[Any, str | None] | None = None,
         head_notes: Sequence[HeadNote] = (),
         **traits: Any,
     ) -> None:
@@ -157,19 +160,58 @@ class AttentionExplorer(Outputs, anywidget.AnyWidget):
         self._cells = cells()
         self._saver = Saver(self._service, self._held, lambda data: self.set_trait("_snapshot", data))
         self._shown = record
-        site, layer, heads = opening(record, traits.get("site"), traits.get("layer"))
-        shown = {"site": site, "layer": layer, "heads": heads, "prompt": record.prompt}
-        super().__init__(**shown | {"context": record.context or ""} | traits)
-        self.set_trait("record_id", self._service_shown.id)
+        self._wanted = traits
+        prompt, context = running or ("", None)
+        self._asked = (prompt if isinstance(prompt, str) else "", context or "")
+        shown: dict[str, Any] = dict(zip(("prompt", "context"), self._asked, strict=True))
+        if record is not None:
+            site, layer, heads = opening(record, traits.get("site"), traits.get("layer"))
+            shown = {"site": site, "layer": layer, "heads": heads, "prompt": record.prompt}
+            shown["context"] = record.context or ""
+        super().__init__(**shown | traits)
+        if record is not None:
+            self.set_trait("record_id", self._service_shown.id)
         self.set_trait("can_run", runner is not None)
         self.on_msg(self._answer)
         if self._cells is not None:
             self._cells.made(self)
+        if running is not None:
+            self._service.start(prompt, context)
 
     @property
     def record(self) -> AttentionRecord:
-        """The record on screen: that of the last prompt that ran."""
-        return cast(AttentionRecord, self._service.record)
+        """The record on screen: that of the last prompt that ran.
+
+        Where the first prompt is still running, this waits for it and raises what went wrong; see `wait`.
+        """
+        record = self._service.record
+        return self._service.wait() if record is None else record
+
+    def wait(self, timeout: float | None = None) -> AttentionRecord:
+        """Wait for the prompt that is running, and return its record.
+
+        Interrupting the wait (the stop button of the notebook) cancels the run; so does `cancel`.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait at most.
+
+        Raises
+        ------
+        StillRunningError
+            If it takes longer.
+        AttnWidgetError
+            What went wrong with the run.
+
+        Examples
+        --------
+        >>> import attnwidget as aw
+        >>> ex = aw.explore("The cat chased the dog because it", wait=False)
+        >>> ex.wait() is ex.record
+        True
+        """
+        return self._service.wait(timeout)
 
     @property
     def _service_shown(self) -> AttentionRecord:
@@ -275,6 +317,8 @@ class AttentionExplorer(Outputs, anywidget.AnyWidget):
         self._tell_detectors()
 
     def __repr__(self) -> str:
+        if self._shown is None:
+            return f"AttentionExplorer: {self.status['phase']}, nothing to show yet"
         return describe(self._shown, self._look())
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
@@ -289,6 +333,8 @@ class AttentionExplorer(Outputs, anywidget.AnyWidget):
             self._saver.visible = True
             self._saver.save()
         data = {**data, "text/plain": repr(self)}
+        if self._shown is None:
+            return data, metadata
         try:
             png, size = picture(self._shown, self._look())
         except Exception as error:
@@ -317,6 +363,10 @@ class AttentionExplorer(Outputs, anywidget.AnyWidget):
             # Programs that execute notebooks keep the last state of what was closed: let it be small.
             comm.send({"method": "update", "state": EMPTY, "buffer_paths": [["_snapshot"]]}, buffers=[b""])
 
+    def _ready(self) -> AttentionRecord:
+        self.record  # noqa: B018 - waits for the first
+        return self._service_shown
+
     def _held(self) -> Held:
         chosen = [{"site": self.site, "layer": self.layer, "head": head} for head in self.heads]
         return Held(cast(tuple[HeadRef, ...], (*chosen, *self.pinned)), self.selection["query"])
@@ -325,16 +375,35 @@ class AttentionExplorer(Outputs, anywidget.AnyWidget):
         shown, before = self._service_shown, self._shown
         with self.hold_sync(), self.hold_trait_notifications():
             self.prompt, self.context = record.prompt, record.context or ""
-            site = self.site if self.site in record.kinds else record.kinds[0]
-            self.site = site
-            if before.id.split(".")[0] == shown.id.split(".")[0]:
-                held = state.moved_selection(before, shown, record, site, self.selection)
-            else:
-                held = state.kept_selection(before, shown, site, self.selection)
             self._shown = shown
-            self.selection = held
+            if before is None:
+                self._open(record, shown)
+            else:
+                site = self.site if self.site in record.kinds else record.kinds[0]
+                self.site = site
+                if before.id.split(".")[0] == shown.id.split(".")[0]:
+                    held = state.moved_selection(before, shown, record, site, self.selection)
+                else:
+                    held = state.kept_selection(before, shown, site, self.selection)
+                self.selection = held
             self.weighting = self._service.weighting
             self.set_trait("record_id", shown.id)
+
+    def _open(self, record: AttentionRecord, shown: AttentionRecord) -> None:
+        """Open on the first record: on what was asked for before it was there, as far as it has that."""
+        wanted = self._wanted
+        site = self.site if self.site in record.kinds else None
+        layer = wanted.get("layer")
+        if layer is not None:
+            layer = state.nearest_layer(record, site or record.kinds[0], layer)
+        self.site, self.layer, heads = opening(record, site, layer)
+        if "heads" in wanted:
+            heads = state.kept_heads(record, self.site, self.layer, sorted(set(wanted["heads"])))
+        self.heads = heads
+        try:
+            self.selection = state.check_selection(shown, self.site, self._wanted.get("selection") or {})
+        except InputError:
+            self.selection = state.NOTHING_HELD
 
     def _tell_detectors(self) -> None:
         # Twice, so that the front end asks again where one was replaced by another of its name.
@@ -351,21 +420,25 @@ class AttentionExplorer(Outputs, anywidget.AnyWidget):
 
     @t.validate("layer", "heads", "selection", "filters", "pinned", "metric")
     def _fits(self, proposal: Any) -> Any:
-        value, site = proposal.value, self.site
+        value, site, record, shown = proposal.value, self.site, self._service.record, self._shown
         try:
             match proposal.trait.name:
-                case "layer":
-                    return state.check_layer(self.record, site, value)
-                case "heads":
-                    return state.check_heads(self.record, site, self.layer, value)
                 case "filters":
                     return state.check_filters(value)
                 case "pinned":
                     return state.check_pinned(value, site)
                 case "metric":
                     return self._service.registry[value].name
+                case _ if record is None or shown is None:
+                    # Nothing to check it against; `_open` does once there is.
+                    self._wanted = {**self._wanted, proposal.trait.name: value}
+                    return value
+                case "layer":
+                    return state.check_layer(record, site, value)
+                case "heads":
+                    return state.check_heads(record, site, self.layer, value)
                 case _:
-                    return state.check_selection(self._shown, site, value)
+                    return state.check_selection(shown, site, value)
         except InputError as error:
             raise StateError(error.what, error.todo) from None
 
@@ -387,13 +460,17 @@ class AttentionExplorer(Outputs, anywidget.AnyWidget):
 
     @t.observe("site", "layer")
     def _follow(self, change: Any) -> None:
-        self.layer = state.nearest_layer(self.record, self.site, self.layer)
-        self.heads = state.kept_heads(self.record, self.site, self.layer, self.heads)
+        record = self._service.record
+        if record is None or self._shown is None:
+            return
+        self.layer = state.nearest_layer(record, self.site, self.layer)
+        self.heads = state.kept_heads(record, self.site, self.layer, self.heads)
         self.selection = state.check_selection(self._shown, self.site, self.selection)
 
     @t.observe("words", "weighting")
     def _read_otherwise(self, change: Any) -> None:
-        if (self.words, self.weighting) == (self._shown.words, self._shown.weighting):
+        shown = self._shown
+        if shown is not None and (self.words, self.weighting) == (shown.words, shown.weighting):
             return
         try:
             self._service.read_as(words=self.words, weighting=self.weighting)
@@ -403,11 +480,12 @@ class AttentionExplorer(Outputs, anywidget.AnyWidget):
 
     @t.observe("prompt", "context")
     def _prompt_was_set(self, change: Any) -> None:
-        wanted = (self.prompt, self.context)
-        if wanted == (self.record.prompt, self.record.context or ""):
+        wanted, record = (self.prompt, self.context), self._service.record
+        if wanted == (self._asked if record is None else (record.prompt, record.context or "")):
             if self.status["phase"] == "failed":
                 self.set_trait("status", IDLE)
             return
+        self._asked = wanted
         if change.name in self._property_lock:
             # It came from a widget that is linked in the page: do not block the message loop.
             self._service.start(*wanted)
