@@ -90,11 +90,14 @@ class Thumbnails:
         Queries, and keys, that a pixel stands for; it is the largest weight of this block.
     queries_read : int
         Of the queries of a pixel, how many were read.
+    sampled : int or None
+        Queries that were read altogether, where it is not the same number for each row of pixels.
     """
 
     codes: NDArray[np.uint8]
     size: int
     queries_read: int
+    sampled: int | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

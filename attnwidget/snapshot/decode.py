@@ -206,11 +206,13 @@ def _pictures(
     heads = [info["heads"] for info in infos]
     if size < 1 or not 1 <= stored["pooled_queries"] <= size:
         raise damaged("thumbnails are not what they must be")
+    if not 0 <= stored["sampled"] <= queries:
+        raise damaged("thumbnails say that more was read than there is")
     if codes.shape != (sum(heads), -(-queries // size), -(-keys // size)):
         raise damaged("thumbnails do not fit")
     parts = np.split(codes, np.cumsum(heads)[:-1])
     return {
-        info["layer"]: Thumbnails(part, size, stored["pooled_queries"])
+        info["layer"]: Thumbnails(part, size, stored["pooled_queries"], stored["sampled"])
         for info, part in zip(infos, parts, strict=True)
     }
 

@@ -22,7 +22,7 @@ from attnwidget.snapshot.frame import Frame, ask
 from attnwidget.snapshot.parts import Heads, Part, assemble
 from attnwidget.snapshot.patterns import Patterns
 from attnwidget.snapshot.peaks import Limits, Ranked
-from attnwidget.snapshot.pictures import Pictures, draw, of_reply, shrink
+from attnwidget.snapshot.pictures import Pictures, of_reply, shrink
 from attnwidget.snapshot.terms import keep_rows, keep_terms
 from attnwidget.wire.schema import Precision
 
@@ -114,7 +114,7 @@ def _attempts(
         frame, taken = _predicted(frame, int(PREDICTED * room))
         room -= taken
         first = query if query is not None else max(site.queries for site in sites.values()) - 1
-        ranked = Ranked(sites, _rows(frame, query), MOST)
+        ranked = Ranked(sites, _rows(frame, query), MOST, first)
         cells = room / CELL_BYTES
         for _ in range(_TRIES):
             peaks = ranked.cut(held, first, _limits(ranked, held, first, cells))
@@ -140,10 +140,7 @@ def _limits(ranked: Ranked, held: Heads, query: int, cells: float) -> Limits:
 
 def _pictures(service: Service, frame: Frame) -> dict[Kind, Pictures]:
     """Return the thumbnails that were sampled so far."""
-    found = {kind: of_reply(ask(service, "model", site=kind)) for kind in frame.record.kinds}
-    return {
-        kind: draw(frame.record, kind, PIXELS[1]) if each is None else each for kind, each in found.items()
-    }
+    return {kind: of_reply(ask(service, "model", site=kind)) for kind in frame.record.kinds}
 
 
 def _rows(frame: Frame, query: int | None) -> list[int]:

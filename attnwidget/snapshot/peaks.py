@@ -102,16 +102,20 @@ class Ranked:
         Those past a site's last query are left out there.
     most : int
         Weights of a row that are looked for.
+    first : int
+        The query that matters most; of others a quarter of these are.
     """
 
-    def __init__(self, sites: Mapping[Key, Site], queries: Sequence[int], most: int) -> None:
+    def __init__(self, sites: Mapping[Key, Site], queries: Sequence[int], most: int, first: int) -> None:
         self.sites = sites
         self._rows: dict[Key, tuple[list[int], list[_Row], Floats | None]] = {}
         for key, site in sites.items():
             chosen = sorted({query for query in queries if query < site.queries})
             weights = site.weights(queries=chosen)
             rows = [
-                _Row.of(weights[head, at], most) for at in range(len(chosen)) for head in range(site.heads)
+                _Row.of(weights[head, at], most if chosen[at] == first else most // 4)
+                for at in range(len(chosen))
+                for head in range(site.heads)
             ]
             sinks = site.sink(queries=chosen).T.astype("<f4") if site.has_sinks else None
             self._rows[key] = chosen, rows, sinks

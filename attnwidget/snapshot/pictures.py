@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from attnwidget.metrics.sampling import gap
 from attnwidget.metrics.thumbnails import block_max, block_size
 from attnwidget.record import AttentionRecord, Kind, Site
 from attnwidget.snapshot.cells import Codes, Ints
@@ -41,6 +42,8 @@ class Pictures:
     queries : int
     rows_read : int
         Of the `size` queries of a pixel, how many were read.
+    read : int or None
+        Queries that were read, where it is not the same number in each pixel.
     """
 
     kind: Kind
@@ -50,6 +53,7 @@ class Pictures:
     size: int
     queries: int
     rows_read: int
+    read: int | None = None
 
     @property
     def nbytes(self) -> int:
@@ -59,6 +63,8 @@ class Pictures:
     @property
     def sampled(self) -> int:
         """Queries that were read."""
+        if self.read is not None:
+            return self.read
         rows = -(-self.queries // self.size)
         return self.queries if self.rows_read == self.size else min(self.queries, rows * self.rows_read)
 
@@ -100,14 +106,18 @@ def draw(record: AttentionRecord, kind: Kind, pixels: int) -> Pictures:
     return Pictures(kind, blank.layers, blank.heads, codes, size, queries, read)
 
 
-def of_reply(reply: Mapping[str, Any]) -> Pictures | None:
-    """Return the thumbnails of a reply to `model`; None if their pixels are not as many queries as keys."""
-    size, queries, read = reply["pooled_keys"], reply["queries"], reply["pooled_queries"]
-    codes: Codes = reply["thumbnails"]
-    if codes.shape[1] != -(-queries // size) or read > size:
-        return None
+def of_reply(reply: Mapping[str, Any]) -> Pictures:
+    """Return the thumbnails of a reply to `model`, each pixel as many queries as keys."""
+    size, queries, sampled = reply["pooled_keys"], reply["queries"], reply["sampled"]
     heads, layers = tuple(reply["heads"]), tuple(reply["layers"])
-    return Pictures(reply["site"], layers, heads, codes, size, queries, read)
+    codes: Codes = reply["thumbnails"]
+    # While few queries are read, a row of pixels stands for several times as many of them.
+    several = 1 if sampled == queries else max(1, -(-gap(queries, sampled) // size))
+    codes, size = _merged(codes, 1, several), several * size
+    if codes.shape[1] != -(-queries // size):
+        raise ValueError(f"{codes.shape[1]} rows of pixels for {queries} queries by {size}")
+    read = size if sampled == queries else max(1, size * sampled // queries)
+    return Pictures(reply["site"], layers, heads, codes, size, queries, read, sampled)
 
 
 def shrink(pictures: Pictures, pixels: int) -> Pictures:
@@ -115,13 +125,19 @@ def shrink(pictures: Pictures, pixels: int) -> Pictures:
     codes, size = pictures.codes, pictures.size
     if codes is None or max(codes.shape[1:]) <= pixels:
         return pictures
+    codes = _merged(codes, 2, 2)
+    return shrink(replace(pictures, codes=codes, size=2 * size, rows_read=2 * pictures.rows_read), pixels)
+
+
+def _merged(codes: Codes, tall: int, wide: int) -> Codes:
+    """Return the largest of each block of pixels."""
     heads, rows, columns = codes.shape
     # One more than its code, so that a block that is masked in part is not taken for masked.
-    padded = np.zeros((heads, rows + rows % 2, columns + columns % 2), dtype=np.uint8)
+    padded = np.zeros((heads, rows + -rows % tall, columns + -columns % wide), dtype=np.uint8)
     padded[:, :rows, :columns] = codes + np.uint8(1)
-    pooled = padded.reshape(heads, padded.shape[1] // 2, 2, padded.shape[2] // 2, 2).max(axis=(2, 4))
-    codes = pooled - np.uint8(1)
-    return shrink(replace(pictures, codes=codes, size=2 * size, rows_read=2 * pictures.rows_read), pixels)
+    blocks = padded.reshape(heads, padded.shape[1] // tall, tall, padded.shape[2] // wide, wide)
+    merged: Codes = blocks.max(axis=(2, 4)) - np.uint8(1)
+    return merged
 
 
 def _spread(queries: int, size: int, read: int) -> Ints:

@@ -42,14 +42,13 @@ function checkReplies({ open, sites, predictions }: SnapshotHeader, buffers: rea
     const all = layers.reduce((sum, { heads }) => sum + heads, 0);
     const { pooled_queries, pooled_keys, queries, sampled, thumbnails } = model;
     const known = open.streams[query_stream]?.text.length === queries && open.streams[key_stream];
-    if (!listed || !known || pooled_queries < 1 || pooled_keys < 1 || sampled > queries * pooled_queries)
-      throw damaged();
+    if (!listed || !known || pooled_queries < 1 || pooled_keys < 1 || sampled > queries) throw damaged();
     if (thumbnails !== null)
       read(
         thumbnails,
         "u1",
         all,
-        Math.ceil(sampled / pooled_queries),
+        Math.ceil(queries / pooled_keys),
         Math.ceil(known.text.length / pooled_keys),
       );
     if (metrics === null || metrics === undefined) continue;
