@@ -39,11 +39,14 @@ class Captured:
         By kind (encoder, decoder, cross), then by layer.
     notes : tuple of str
         What a reader of the numbers should know.
+    chunks : int
+        Pieces in which the prompt ran; `output` is that of the last.
     """
 
     output: Any
     sites: tuple[Site, ...]
     notes: tuple[str, ...]
+    chunks: int = 1
 
 
 def run_with_capture(
@@ -57,7 +60,7 @@ def run_with_capture(
     cancelled: Callable[[], bool] | None = None,
     store: Store | None = None,
     chunk: int | None = None,
-    on_output: Callable[[Any, int], None] | None = None,
+    on_chunk: Callable[[Any, int], None] | None = None,
 ) -> Captured:
     """Run a model once and capture its attention.
 
@@ -84,9 +87,8 @@ def run_with_capture(
     chunk : int, optional
         Run a longer prompt in chunks of so many tokens through the model's own key-value cache, where that
         is the same as one piece; where it is not, the notes say why.
-    on_output : callable, optional
-        Called with what the model returned and the position of its first token: once, or for each chunk. It
-        is called again from position 0 if a run in chunks turns out not to be the same as one piece.
+    on_chunk : callable, optional
+        Called after each chunk with what the model returned for it and the position of its first token.
 
     Returns
     -------
@@ -113,6 +115,7 @@ def run_with_capture(
     notes: dict[str, None] = {}
     tape: Tape | None = None
     output: Any = None
+    chunks = 1
     with contextlib.ExitStack() as stack:
         stack.enter_context(state.alone_with(model))
         stack.enter_context(torch.no_grad())
@@ -135,14 +138,14 @@ def run_with_capture(
                 demand_unpadded(keep)
                 if eager:
                     _demand_eager_memory(model, structure, chunk)
-                tape, output = run_in_chunks(
+                tape, output, chunks = run_in_chunks(
                     model,
                     inputs,
                     structure,
                     chunk,
                     lambda part, part_tape: _run(model, part, part_tape, sdpa=True),
                     progress=progress,
-                    on_output=on_output,
+                    on_chunk=on_chunk,
                     cancelled=cancelled,
                     store=store,
                 )
@@ -163,8 +166,6 @@ def run_with_capture(
             if eager:
                 _demand_eager_memory(model, structure, structure.length)
             output = _run(model, inputs, tape, sdpa=True)
-            if on_output is not None:
-                on_output(output, 0)
         if tape.unseen() and not exact and state.configurations(model):
             _demand_eager_memory(model, structure, structure.length)
             tape.close_found()
@@ -172,7 +173,7 @@ def run_with_capture(
                 _run(model, inputs, tape, sdpa=False)
     sites = _finished(tape)
     notes |= tape.notes | dict.fromkeys((*_precision(tape, sites), *store.notes()))
-    return Captured(output=output, sites=sites, notes=tuple(notes))
+    return Captured(output=output, sites=sites, notes=tuple(notes), chunks=chunks)
 
 
 def _precision(tape: Tape, sites: tuple[Site, ...]) -> Iterator[str]:

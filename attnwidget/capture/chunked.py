@@ -64,9 +64,9 @@ def run_in_chunks(
     run: Runs,
     *,
     progress: Progress | None,
-    on_output: Outputs | None,
+    on_chunk: Outputs | None,
     **options: Any,
-) -> tuple[ChunkTape, Any]:
+) -> tuple[ChunkTape, Any, int]:
     """Run a prompt chunk by chunk and stitch what is captured.
 
     Parameters
@@ -81,7 +81,7 @@ def run_in_chunks(
         Calls the model with some inputs under a tape.
     progress : callable or None
         See `steps.Progress`.
-    on_output : callable or None
+    on_chunk : callable or None
         Called with the model's output for each chunk, and the position of the chunk's first token.
     **options
         Of `Tape`.
@@ -92,6 +92,8 @@ def run_in_chunks(
         Finished.
     output : object
         What the model returned for the last chunk.
+    chunks : int
+        How many there were.
 
     Raises
     ------
@@ -115,8 +117,8 @@ def run_in_chunks(
             if cache is None:
                 raise NotInChunks("the model returns no cache")
             tape.end()
-            if on_output is not None:
-                on_output(output, span.first)
+            if on_chunk is not None:
+                on_chunk(output, span.first)
     finally:
         # Keys that were recorded stay; values, and what else the cache holds, do not.
         if output is not None and hasattr(output, "past_key_values"):
@@ -126,7 +128,7 @@ def run_in_chunks(
     tape.notes[
         f"The prompt ran in {len(spans)} chunks of up to {chunk:,} tokens, through the model's cache."
     ] = None
-    return tape, output
+    return tape, output, len(spans)
 
 
 def _part(inputs: Mapping[str, Any], span: Span) -> dict[str, Any]:

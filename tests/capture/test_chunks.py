@@ -81,15 +81,20 @@ def test_the_record_is_that_of_one_piece(name: str) -> None:
         places.append(first)
         logits.append(output.logits)
 
-    one = run_with_capture(model, inputs, on_output=heard)
-    (whole,) = logits
+    one = run_with_capture(model, inputs, on_chunk=heard)
+    assert (one.chunks, logits) == (1, [])
+    whole = one.output.logits
     # An odd remainder, a last chunk of one token, a chunk larger than windows, one larger than the prompt.
     for chunk in (7, PROMPT - 1, 20, PROMPT + 1):
         logits.clear()
         places.clear()
-        other = run_with_capture(model, inputs, chunk=chunk, on_output=heard)
+        other = run_with_capture(model, inputs, chunk=chunk, on_chunk=heard)
         assert in_chunks(other) == (chunk < PROMPT)
-        assert places == list(range(0, PROMPT, chunk))
+        assert other.chunks == max(1, len(places))
+        if chunk > PROMPT:
+            heard(other.output, 0)
+        else:
+            assert places == list(range(0, PROMPT, chunk))
         assert largest_gap(one, other) < 3e-5
         assert float((torch.cat(logits, 1) - whole).abs().max()) < 1e-4
         assert all(site.fidelity is not None and site.fidelity < 1e-5 for site in other.sites)
