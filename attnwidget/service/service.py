@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, cast
 
-from attnwidget.errors import CancelledError, InputError, NotRecordedError
+from attnwidget.errors import CancelledError, InputError, NotRecordedError, StillRunningError
 from attnwidget.metrics.registry import Registry, standard
 from attnwidget.metrics.table import HeadTable, measure_heads
 from attnwidget.metrics.targets import Target
 from attnwidget.record import AttentionRecord, Pick
 from attnwidget.service.answers import (
     answer_layer,
-    answer_model,
     answer_predictions,
     answer_row,
     describe,
+    is_tiled,
 )
 from attnwidget.service.detectors import make_detector
 from attnwidget.service.heads import Measurements, answer_metrics
 from attnwidget.service.live import answer_live
 from attnwidget.service.neuron import answer_neuron
+from attnwidget.service.progress import Telling
 from attnwidget.service.search import Searches
+from attnwidget.service.thumbnails import answer_model
+from attnwidget.service.tiles import answer_column, answer_strips, answer_tiles
 from attnwidget.wire.arrays import Buffers
 from attnwidget.wire.messages import Buffer, check_request, error_info, messages, reply_error, reply_ok
-from attnwidget.wire.schema import HeadNote, Request, SearchArgs, SiteKind, Status, Weighting
-
-PROGRESS_SECONDS = 0.1
-"""Progress is told at most this often."""
+from attnwidget.wire.schema import HeadNote, LayerMeta, Request, SearchArgs, SiteKind, Status, Weighting
 
 LONG = frozenset({"metrics", "model", "tiles", "strips", "column", "search"})
 """Kinds of request that may take a while; `cancel` stops them between blocks of work."""
@@ -106,6 +108,7 @@ class Service:
         self._on_record, self._on_status = on_record, on_status
         self._lock = threading.RLock()
         self._current: _Run | None = None
+        self._latest: _Run | None = None
         self._asked: dict[str, threading.Event] = {}
 
     @property
@@ -184,11 +187,40 @@ class Service:
         AttnWidgetError
             Whatever the runner says is wrong; `CancelledError` if it was cancelled or overtaken.
         """
-        return self._run(_Run(), prompt, context)
+        run = _Run()
+        self._take_over(run)
+        return self._run(run, prompt, context)
 
     def start(self, prompt: Any, context: str | None = None) -> None:
-        """Run a prompt on a thread of its own; what goes wrong is told by the status alone."""
+        """Run a prompt on a thread of its own; what goes wrong is told by the status, and by `wait`."""
         self._spawn(_Run(), prompt, context, lambda content, buffers: None)
+
+    def wait(self, timeout: float | None = None) -> AttentionRecord:
+        """Wait until the run under way, and any that overtakes it, has ended, and return its record.
+
+        If waiting is interrupted, the run is cancelled.
+
+        Raises
+        ------
+        AttnWidgetError
+            What went wrong with it; `StillRunningError` after `timeout` seconds; `NotRecordedError` if
+            nothing ever ran.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        try:
+            while (run := self._latest) is not None:
+                if not run.ended.wait(None if until is None else max(0.0, until - time.monotonic())):
+                    raise StillRunningError("The prompt is still running.", "Wait on, or cancel it.")
+                if run is self._latest:
+                    if run.error is not None:
+                        raise run.error
+                    break
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
+        if self.record is None:
+            raise NotRecordedError("Nothing has run yet.", "Run a prompt.")
+        return self.record
 
     def read_as(self, *, words: bool, weighting: Weighting) -> None:
         """Show the current record word by word, or by norms; see `AttentionRecord`.
@@ -232,14 +264,38 @@ class Service:
             case "open":
                 return describe(record, self.head_notes), none
             case "layer":
-                return answer_layer(record, args["site"], args["layer"], args["heads"], args["thumbnails"])
+                return self._layer(record, args)
             case "model":
-                return answer_model(record, args["site"])
+                site, more = args["site"], args.get("more", False)
+                made = self._measurements.pictures(
+                    record, site, self.registry, more=more, cancelled=cancelled
+                )
+                return answer_model(record, site, made)
             case "row":
                 return answer_row(record, args["site"], args["layer"], args["heads"], args["query"])
             case "metrics":
-                table = self._measurements.table(record, args["site"], self.registry)
+                site, more = args["site"], args.get("more", False)
+                table = self._measurements.table(record, site, self.registry, more=more, cancelled=cancelled)
                 return answer_metrics(table, frozenset(self.own))
+            case "tiles":
+                return answer_tiles(
+                    record,
+                    args["site"],
+                    args["layer"],
+                    args["head"],
+                    args["level"],
+                    args["pool"],
+                    args["tiles"],
+                    cancelled,
+                )
+            case "strips":
+                return answer_strips(
+                    record, args["site"], args["position"], args["direction"], args["pixels"], cancelled
+                )
+            case "column":
+                return answer_column(
+                    record, args["site"], args["layer"], args["heads"], args["key"], cancelled
+                )
             case "search":
                 return self._searches.answer(record, cast(SearchArgs, args), cancelled)
             case "neuron":
@@ -253,6 +309,13 @@ class Service:
                 )
             case _:
                 return answer_predictions(record)
+
+    def _layer(self, record: AttentionRecord, args: dict[str, Any]) -> tuple[LayerMeta, Buffers]:
+        site, layer, thumbnails = args["site"], args["layer"], args["thumbnails"]
+        picture = None
+        if thumbnails and is_tiled(record.site(layer, site)) and record.site(layer, site).thumbnails is None:
+            picture = self._measurements.picture(record, site, layer, more=args.get("more", False))
+        return answer_layer(record, site, layer, args["heads"], thumbnails, picture)
 
     def _record(self, record_id: str) -> AttentionRecord:
         record = self.shown
@@ -283,6 +346,9 @@ class Service:
             send(content, parts)
 
     def _spawn(self, run: _Run, prompt: Any, context: str | None, send: Send) -> None:
+        # At once, so that whoever waits from now on waits for this run.
+        self._take_over(run)
+
         def work() -> None:
             try:
                 record = self._run(run, prompt, context or None)
@@ -294,26 +360,18 @@ class Service:
         _on_thread(work)
 
     def _run(self, run: _Run, prompt: Any, context: str | None) -> AttentionRecord:
-        with self._lock:
-            if self._current is not None:
-                self._current.cancelled.set()
-            self._current = run
         self._tell(run, phase="running")
-        told = time.monotonic()
-
-        def progress(done: int, total: int) -> None:
-            nonlocal told
-            if time.monotonic() - told >= PROGRESS_SECONDS:
-                told = time.monotonic()
-                self._tell(run, phase="running", done=done, total=total)
-
+        telling = Telling(partial(self._tell, run, phase="running"))
         try:
             if self.runner is None:
                 raise NotRecordedError(
                     "There is no model here, only the attention that was given.",
                     "Pass model= to aw.explore to run prompts.",
                 )
-            record = self.runner.run(prompt, context, progress=progress, cancelled=run.cancelled.is_set)
+            announced = {"announce": telling.announce} if _announces(self.runner) else {}
+            record = self.runner.run(
+                prompt, context, progress=telling, cancelled=run.cancelled.is_set, **announced
+            )
             with self._lock:
                 if self._current is not run:
                     raise CancelledError("A newer prompt took over.", "Nothing to do.")
@@ -322,10 +380,12 @@ class Service:
                     self._weighting = "weights"
                 self.shown = _read(record, self._words, self._weighting)
                 self._on_record(record)
-        except (CancelledError, KeyboardInterrupt):
+        except (CancelledError, KeyboardInterrupt) as error:
+            run.error = error if isinstance(error, CancelledError) else None
             self._tell(run, message="cancelled")
             raise
         except Exception as error:
+            run.error = error
             self._tell(run, phase="failed", error=error_info(error))
             raise
         else:
@@ -334,7 +394,15 @@ class Service:
             with self._lock:
                 if self._current is run:
                     self._current = None
+            run.ended.set()
         return record
+
+    def _take_over(self, run: _Run) -> None:
+        """Make a run the one under way; the one before is cancelled, and ends within a layer."""
+        with self._lock:
+            if self._current is not None and self._current is not run:
+                self._current.cancelled.set()
+            self._current = self._latest = run
 
     def _tell(self, run: _Run, **changes: Any) -> None:
         """Tell the status of a run, unless a newer one has taken over."""
@@ -351,6 +419,13 @@ class _Run:
     def __init__(self, run_id: str | None = None) -> None:
         self.id = run_id or uuid.uuid4().hex
         self.cancelled = threading.Event()
+        self.ended = threading.Event()
+        self.error: Exception | None = None
+
+
+def _announces(runner: Runner) -> bool:
+    """Whether a runner says what a run takes before it begins."""
+    return "announce" in inspect.signature(runner.run).parameters
 
 
 def _read(record: AttentionRecord, words: bool, weighting: Weighting) -> AttentionRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -98,7 +99,8 @@ class Engine:
         tile: int = TILE,
         base_cells: int = WHOLE_CELLS,
     ) -> None:
-        self.record, self.side, self.base_cells = record, tile, base_cells
+        # A copy shares all, and lets go of the record itself, which may hold its engine.
+        self.record, self.side, self.base_cells = copy.copy(record), tile, base_cells
         self._sources: dict[Kind, dict[int, Source]] = {}
         self._normalisers: dict[tuple[Kind, int, int], Normalisers] = {}
         self._bases: Store[Base] = Store(cache_bytes // 2)
@@ -385,26 +387,20 @@ class Engine:
         work: _Work,
         dtype: type[np.floating],
     ) -> Column:
-        sites = {site.layer: site for site, _ in pairs}
-        for site in sites.values():
+        for site, _ in pairs:
             if not 0 <= first < last <= site.keys:
                 what = f"key {first}" if last == first + 1 else f"span of keys {first} to {last}"
                 raise InputError(f"There is no {what}.", f"The prompt has keys 0 to {site.keys - 1}.")
         if not pairs:
             return Column(np.zeros((0, 0), dtype=dtype), 0, 0)
-        queries = pairs[0][0].queries
-        held = [self._column(kind, site, head, first, last, dtype) for site, head in pairs]
-        left = np.any(np.stack(held) == UNREAD, axis=0, keepdims=True)[0]
+        queries, values = pairs[0][0].queries, self._held(pairs, kind, first, last, dtype)
+        left = (values == UNREAD).any(0)
         tasks: list[list[tuple[Site, int, NDArray[np.floating], Ints]]] = []
         for group in spread_groups(queries):
             # Rows of all heads in step, so that a part of the work says something of each.
             parts = _parts([group[left[group]]], self._source(pairs[0][0], kind).rows_at_once)
             tasks.append(
-                [
-                    (site, head, column, part)
-                    for part in parts
-                    for (site, head), column in zip(pairs, held, strict=True)
-                ]
+                [(*pair, row, part) for part in parts for pair, row in zip(pairs, values, strict=True)]
             )
         tasks = [group for group in tasks if group]
         work.first = len(tasks[0]) if tasks else 0
@@ -412,8 +408,7 @@ class Engine:
             lambda task: self._fill(kind, *task, first, last, work), chain.from_iterable(tasks), work.stopped
         )
         work.check()
-        values = np.stack(held)
-        return Column(values, int((values != UNREAD).all(0).sum()), queries)
+        return Column(values.copy(), int((values != UNREAD).all(0).sum()), queries)
 
     def _fill(
         self,
@@ -440,18 +435,25 @@ class Engine:
             column[inside] = sums[:, 0]
         work.told()
 
-    def _column(
-        self, kind: Kind, site: Site, head: int, first: int, last: int, dtype: type[np.floating]
+    def _held(
+        self,
+        pairs: Sequence[tuple[Site, int]],
+        kind: Kind,
+        first: int,
+        last: int,
+        dtype: type[np.floating],
     ) -> NDArray[np.floating]:
-        key = (kind, site.layer, head, first, last)
-        column = self._columns.get(key)
-        if column is None:
-            column = np.full(site.queries, UNREAD, dtype=dtype)
-            if rule_of(site) is not None:
-                reach = seen(site, head, np.arange(site.queries), np.array([first, last]))[:, 0] > 0
-                column[~reach] = MASKED
-            self._columns.put(key, column, column.nbytes)
-        return column
+        """Return what is known so far of some columns: [pairs, queries]."""
+        key = (kind, tuple((site.layer, head) for site, head in pairs), first, last)
+        values = self._columns.get(key)
+        if values is None:
+            values = np.full((len(pairs), pairs[0][0].queries), UNREAD, dtype=dtype)
+            span, rows = np.array([first, last]), np.arange(values.shape[1])
+            for place, (site, head) in enumerate(pairs):
+                if rule_of(site) is not None:
+                    values[place, seen(site, head, rows, span)[:, 0] == 0] = MASKED
+            self._columns.put(key, values, values.nbytes)
+        return values
 
     # ------------------------------------------------------------------ rows
 
@@ -571,6 +573,20 @@ class Engine:
             base = Base(site, head, level)
             self._bases.put(key, base, base.nbytes)
         return base
+
+
+def engine_of(record: AttentionRecord) -> Engine:
+    """Return the engine of a record, which lives as long as it does."""
+    with _making:
+        engine: Engine | None = vars(record).get(HELD)
+        if engine is None:
+            engine = Engine(record)
+            object.__setattr__(record, HELD, engine)
+        return engine
+
+
+HELD = "_engine"
+_making = threading.Lock()
 
 
 class _Work:

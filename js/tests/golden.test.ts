@@ -85,11 +85,29 @@ function weightsOf(reply: Reply<"layer">): number[] {
   });
 }
 
+/** The weights that codes stand for, as patterns read them. */
+function companded(codes: Uint8Array): number[] {
+  const decoded = createPattern(0, 1, codes.length, codes, 0);
+  return Array.from(codes, (_, cell) => decoded.weight(0, cell));
+}
+
 describe("golden messages", () => {
   it("are there, of every kind that carries arrays", () => {
     const kinds = new Set(names.map((name) => read(name).request.kind));
     expect([...kinds].sort()).toEqual(
-      expect.arrayContaining(["layer", "metrics", "model", "neuron", "open", "predictions", "row", "run"]),
+      expect.arrayContaining([
+        "column",
+        "layer",
+        "metrics",
+        "model",
+        "neuron",
+        "open",
+        "predictions",
+        "row",
+        "run",
+        "strips",
+        "tiles",
+      ]),
     );
   });
 
@@ -109,9 +127,7 @@ describe("golden messages", () => {
       expectNumbers(weightsOf(layer), golden.expect.patterns as Nested);
       if (layer.meta.thumbnails !== null) {
         const codes = readArray(layer.meta.thumbnails, layer.buffers, "u1");
-        const decoded = createPattern(0, 1, codes.length, codes, 0);
-        const weights = Array.from(codes, (_, cell) => decoded.weight(0, cell));
-        expectNumbers(weights, golden.expect.thumbnails as Nested);
+        expectNumbers(companded(codes), golden.expect.thumbnails as Nested);
       }
     } else if (kind === "row") {
       const rows = readRows((reply as Reply<"row">).meta, reply.buffers);
@@ -130,12 +146,8 @@ describe("golden messages", () => {
       const weights = model.heads.flatMap((heads, row) =>
         Array.from({ length: heads }, (_, head) => [...model.codes(row, head)]).flat(),
       );
-      const decoded = createPattern(0, 1, weights.length, Uint8Array.from(weights), 0);
       expect(weights).toHaveLength(4 * rows * columns);
-      expectNumbers(
-        weights.map((_, cell) => decoded.weight(0, cell)),
-        golden.expect.thumbnails as Nested,
-      );
+      expectNumbers(companded(Uint8Array.from(weights)), golden.expect.thumbnails as Nested);
     } else if (kind === "predictions") {
       const meta = (reply as Reply<"predictions">).meta;
       const read = readPredictions(meta, reply.buffers);
@@ -170,6 +182,17 @@ describe("golden messages", () => {
       expectNumbers(terms.k ?? [], golden.expect.k as Nested);
       expectNumbers(terms.scores ?? [], golden.expect.scores as Nested);
       expect([terms.bias, terms.scaling, terms.shared]).toEqual([null, 0.5, [1]]);
+    } else if (kind === "tiles") {
+      const { meta, buffers } = reply as Reply<"tiles">;
+      expectNumbers(companded(readArray(meta.codes, buffers, "u1")), golden.expect.codes as Nested);
+    } else if (kind === "strips") {
+      const { meta, buffers } = reply as Reply<"strips">;
+      expectNumbers(companded(readArray(meta.strips, buffers, "u1")), golden.expect.strips as Nested);
+      expectNumbers(readArray(meta.peaks, buffers, "i4"), golden.expect.peaks as Nested);
+      expectNumbers(readArray(meta.weights, buffers, "f4"), golden.expect.weights as Nested);
+    } else if (kind === "column") {
+      const { meta, buffers } = reply as Reply<"column">;
+      expectNumbers(readArray(meta.weights, buffers, "f4"), golden.expect.weights as Nested);
     } else {
       expect(kind).toBe("open");
     }

@@ -19,10 +19,11 @@ from attnwidget.service.answers import answer_layer, answer_row, describe
 from attnwidget.service.heads import answer_metrics
 from attnwidget.service.neuron import answer_neuron
 from attnwidget.service.thumbnails import answer_model
+from attnwidget.service.tiles import answer_column, answer_strips, answer_tiles
 from attnwidget.wire.arrays import Buffers, unpack
 from attnwidget.wire.messages import messages, reply_error, reply_ok
 from attnwidget.wire.patterns import compand, expand
-from attnwidget.wire.schema import PROTOCOL, HeadNote
+from attnwidget.wire.schema import PROTOCOL, UNREAD, HeadNote
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -156,6 +157,43 @@ def goldens() -> dict[str, dict[str, Any]]:
         q=plain(q),
         k=plain(k),
         scores=plain(scores),
+    )
+    tiles, buffers = answer_tiles(shown, "decoder", 1, 1, 1, "max", [[0, 0]], lambda: False)
+    # As tiles are: only the corner of the pattern of four tokens is anything else than out of reach.
+    tiles["codes"] = buffers.add(unpack(tiles["codes"], buffers.data)[:, :3, :3])
+    tiles["codes"]["buffer"], buffers.data = 0, buffers.data[-1:]
+    made["tiles"] = golden(
+        "tiles",
+        {"site": "decoder", "layer": 1, "head": 1, "level": 1, "pool": "max", "tiles": [[0, 0]]},
+        tiles,
+        buffers,
+        whole,
+        codes=plain(expand(unpack(tiles["codes"], buffers.data))),
+    )
+    for direction in ("from", "to"):
+        strips, buffers = answer_strips(shown, "decoder", 2, direction, 2, lambda: False)
+        made[f"strips-{direction}"] = golden(
+            "strips",
+            {"site": "decoder", "position": 2, "direction": direction, "pixels": 2},
+            strips,
+            buffers,
+            whole,
+            strips=plain(expand(unpack(strips["strips"], buffers.data))),
+            peaks=plain(unpack(strips["peaks"], buffers.data)),
+            weights=plain(unpack(strips["weights"], buffers.data)),
+        )
+    column, buffers = answer_column(shown, "decoder", 1, [1, 0], 1, lambda: False)
+    values = unpack(column["weights"], buffers.data).copy()
+    values[:, 2] = UNREAD
+    column, buffers = {**column, "read": 3}, Buffers()
+    column["weights"] = buffers.add(values)
+    made["column"] = golden(
+        "column",
+        {"site": "decoder", "layer": 1, "heads": [1, 0], "key": 1},
+        column,
+        buffers,
+        whole,
+        weights=plain(values),
     )
     buffers = Buffers()
     index = np.array([[0, 1], [2, 0]], dtype=np.int32)
