@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from attnwidget.errors import NotRecordedError, SnapshotError
-from attnwidget.record import AttentionRecord, Predictions
+from attnwidget.record import AttentionRecord, Predictions, Site
 from attnwidget.service import Service
 from attnwidget.snapshot import decode, encode
+from attnwidget.snapshot import tensors as snapshot_tensors
+from attnwidget.snapshot.file import load
 from attnwidget.snapshot.frame import ask
+from attnwidget.snapshot.kept import Arrays, describe_sites
+from attnwidget.snapshot.tensors import Tensor
 from attnwidget.wire.schema import HeadRef
 from tests.snapshot.records import RECORDS
 from tests.snapshot.test_budget import long_record
@@ -140,3 +147,39 @@ def test_every_kind_of_site_keeps_rows(name: str) -> None:
         last = mine.queries - 1
         np.testing.assert_allclose(theirs.weights(queries=last), mine.weights(queries=last), atol=2e-3)
         np.testing.assert_allclose(theirs.sink(queries=last), mine.sink(queries=last), rtol=1e-5)
+
+
+@pytest.mark.parametrize("place", ["memory", "disk"])
+def test_a_file_of_it_is_written_and_opened_without_a_copy(
+    place: str, one: AttentionRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if place == "disk":
+        one = replace(one, sites=tuple(_on_disk(each, tmp_path) for each in one.sites))
+    tensors: dict[str, Tensor] = {}
+    describe_sites(one, Arrays(tensors))
+    for each in one.sites:
+        assert np.shares_memory(tensors[f"decoder.{each.layer}.q"].read(), each.q.numpy())
+        assert np.shares_memory(tensors[f"decoder.{each.layer}.k"].read(), each.k.numpy())
+    path = tmp_path / "long.attn"
+    one.save(path)
+    mapped: list[Any] = []
+    opened = snapshot_tensors._opened
+    monkeypatch.setattr(snapshot_tensors, "_opened", lambda path: mapped.append(opened(path)) or mapped[-1])
+    again = load(path)
+    for mine, theirs in zip(one.sites, again.sites, strict=True):
+        assert np.shares_memory(theirs.q.numpy(), mapped[0])
+        assert np.shares_memory(theirs.k.numpy(), mapped[0])
+        np.testing.assert_array_equal(theirs.weights(2, [0, 77]), mine.weights(2, [0, 77]))
+    # Readers without torch see what a snapshot holds.
+    snapshot = load(path, exact=False)
+    assert snapshot.precision is not None
+    assert N - 1 in snapshot.precision["rows"]
+
+
+def _on_disk(site: Site, folder: Path) -> Site:
+    held = {}
+    for name in ("q", "k"):
+        tensor = getattr(site, name)
+        file = str(folder / f"{name}.{site.layer}")
+        held[name] = torch.from_file(file, shared=True, size=tensor.numel()).view(tensor.shape).copy_(tensor)
+    return replace(site, **held)
