@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,8 +49,12 @@ class Axes:
 
     @classmethod
     def of_record(cls, record: AttentionRecord, kind: Kind) -> Axes:
-        """Return the axes of one kind of attention of a record."""
-        return cls(record.query_tokens(kind), record.key_tokens(kind), self_attention=kind != "cross")
+        """Return the axes of one kind of attention of a record: the same ones again while it is in use."""
+        known = _AXES.setdefault(record, {})
+        if kind not in known:
+            queries, keys = record.query_tokens(kind), record.key_tokens(kind)
+            known[kind] = cls(queries, keys, self_attention=kind != "cross")
+        return known[kind]
 
     def alike(self, other: Axes) -> bool:
         """Whether these are the same tokens on both axes."""
@@ -72,6 +77,10 @@ class Axes:
     def delimiters(self) -> NDArray[np.bool_]:
         """Which keys are special tokens or consist of punctuation (Unicode category P): bool [keys]."""
         return np.asarray([t.special or is_punctuation(t.text) for t in self.keys], dtype=np.bool_)
+
+
+# Which words there are takes a look at every token.
+_AXES: WeakKeyDictionary[AttentionRecord, dict[Kind, Axes]] = WeakKeyDictionary()
 
 
 def is_punctuation(text: str) -> bool:

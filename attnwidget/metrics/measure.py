@@ -14,7 +14,7 @@ from attnwidget.metrics.metric import Block, Doubles, HeadMetric, Metric, Sums
 from attnwidget.metrics.registry import standard
 from attnwidget.record import Pick, Site, Token
 
-BLOCK_CELLS = 1 << 19
+BLOCK_CELLS = 1 << 20
 """Heads x queries x keys that are measured at once; at least one query of every head."""
 
 READ_CELLS = 1 << 22

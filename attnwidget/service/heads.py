@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,7 @@ class Measurements:
         self._tables: OrderedDict[tuple[str, SiteKind], HeadTable] = OrderedDict()
         self._lock = threading.Lock()
         self._readings = Readings()
+        self._tries: OrderedDict[tuple[Any, ...], _Tried] = OrderedDict()
 
     @property
     def nbytes(self) -> int:
@@ -80,7 +82,7 @@ class Measurements:
             If it was cancelled before there is a first sample.
         """
         if _at_length(record, site):
-            metrics, failed = _tried(record, site, registry.metrics)
+            metrics, failed = self._tried(record, site, registry.metrics)
             refined = self._read(record, site, Registry(metrics), more, cancelled)
             return _with_failed(refined.table(), registry.metrics, failed)
         with self._lock:
@@ -117,7 +119,7 @@ class Measurements:
             return None
         metrics: tuple[Metric, ...] = ()
         if _at_length(record, site):
-            metrics, _ = _tried(record, site, registry.metrics)
+            metrics, _ = self._tried(record, site, registry.metrics)
         return self._read(record, site, Registry(metrics), more, cancelled)
 
     def picture(
@@ -126,6 +128,16 @@ class Measurements:
         """Return the picture of the heads of one layer of a long prompt."""
         pixels = model_pixels(heads_of([record.site(one, site) for one in record.layers(site)]))
         return self._readings.picture(record, site, layer, pixels, more=more)
+
+    def _tried(self, record: AttentionRecord, site: SiteKind, metrics: tuple[Metric, ...]) -> _Tried:
+        """Return what `_tried` does, from memory where it can: it looks at every token."""
+        key = record.id, site, metrics
+        known = self._tries.get(key)
+        if known is None:
+            known = self._tries[key] = _tried(record, site, metrics)
+            while len(self._tries) > KEPT:
+                self._tries.popitem(last=False)
+        return known
 
     def _read(
         self,
@@ -164,9 +176,10 @@ def _recorded(table: HeadTable, registry: Registry) -> HeadTable:
     return table.only(Registry(tuple(same)))
 
 
-def _tried(
-    record: AttentionRecord, site: SiteKind, metrics: Sequence[Metric]
-) -> tuple[tuple[Metric, ...], dict[str, str]]:
+_Tried: TypeAlias = tuple[tuple[Metric, ...], dict[str, str]]
+
+
+def _tried(record: AttentionRecord, site: SiteKind, metrics: Sequence[Metric]) -> _Tried:
     """Return the metrics that can be measured, and what the others said."""
     axes = Axes.of_record(record, site)
     failed: dict[str, str] = {}

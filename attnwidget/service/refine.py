@@ -74,8 +74,10 @@ class Readings:
                 refined = Refinement(record, site, metrics, pixels, pictures=refined.pictures)
                 reading.refined = refined
             try:
-                known = refined.sampled >= min(first, refined.queries)
-                refined.read(first, SLICE_SECONDS if more and known else 0.0, cancelled=cancelled)
+                if more and refined.sampled >= first:
+                    refined.read(refined.sampled + 1, SLICE_SECONDS, cancelled=cancelled)
+                else:
+                    refined.read(first, cancelled=cancelled)
             except BaseException:
                 # A round that broke off was added to some layers and not to others.
                 self._forget(record, site)
