@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from attnwidget.runner.cache import CacheInfo
 
 if TYPE_CHECKING:
+    from attnwidget.runner.budget import Plan
     from attnwidget.runner.model_runner import ModelRunner
 
-__all__ = ["CacheInfo", "ModelRunner"]
+__all__ = ["CacheInfo", "ModelRunner", "Plan"]
 
 
 def __getattr__(name: str) -> object:
@@ -20,4 +21,8 @@ def __getattr__(name: str) -> object:
         from attnwidget.runner.model_runner import ModelRunner
 
         return ModelRunner
+    if name == "Plan":
+        from attnwidget.runner.budget import Plan
+
+        return Plan
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Hashable
+from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, NamedTuple, Protocol, TypeVar
+from weakref import ref
 
 from attnwidget.errors import InputError
 
@@ -63,7 +65,9 @@ class CacheInfo(NamedTuple):
     records : int
         Records held.
     nbytes, budget : int
-        Bytes that they hold, and may hold.
+        Bytes of memory that they hold, and may hold.
+    disk : int
+        Bytes that they hold on disk, beside the budget.
     """
 
     hits: int
@@ -71,6 +75,7 @@ class CacheInfo(NamedTuple):
     records: int
     nbytes: int
     budget: int
+    disk: int = 0
 
 
 class Sized(Protocol):
@@ -85,19 +90,28 @@ class Sized(Protocol):
 Held = TypeVar("Held", bound=Sized)
 
 
+@dataclass(frozen=True)
+class _Entry(Generic[Held]):
+    value: Held
+    nbytes: int
+    on_disk: bool
+
+
 class ByteCache(Generic[Held]):
     """Keeps what was used last, as long as it fits.
 
     Parameters
     ----------
     budget : int
-        Bytes that the values may hold together. A value larger than that is not kept.
+        Bytes of memory that the values may hold together. A value larger than that is not kept.
     """
 
     def __init__(self, budget: int) -> None:
         self._budget = budget
-        self._held: OrderedDict[Hashable, tuple[Held, int]] = OrderedDict()
-        self._hits = self._misses = self._nbytes = 0
+        self._held: OrderedDict[Hashable, _Entry[Held]] = OrderedDict()
+        # Of values in memory that may be in use, whether they are still kept here or not.
+        self._alive: list[tuple[ref[Held], int]] = []
+        self._hits = self._misses = 0
         self._lock = Lock()
 
     def get(self, key: Hashable) -> Held | None:
@@ -108,28 +122,72 @@ class ByteCache(Generic[Held]):
                 return None
             self._hits += 1
             self._held.move_to_end(key)
-            return self._held[key][0]
+            return self._held[key].value
 
-    def put(self, key: Hashable, value: Held) -> None:
-        """Keep a value, dropping the longest unused ones for it where needed."""
-        size = value.nbytes
+    def put(self, key: Hashable, value: Held, *, on_disk: bool = False) -> None:
+        """Keep a value, dropping the longest unused ones for it where needed; on disk it takes no budget."""
+        entry = _Entry(value, value.nbytes, on_disk)
         with self._lock:
-            self._nbytes -= self._held.pop(key, (value, 0))[1]
-            if size > self._budget:
-                return
-            self._held[key] = (value, size)
-            self._nbytes += size
-            while self._nbytes > self._budget:
-                _, (_, dropped) = self._held.popitem(last=False)
-                self._nbytes -= dropped
+            self._held.pop(key, None)
+            if not on_disk:
+                others = [(known, size) for known, size in self._alive if known() is not value]
+                self._alive = [*others, (ref(value), entry.nbytes)]
+                if entry.nbytes > self._budget:
+                    return
+            self._held[key] = entry
+            for oldest in [key for key, held in self._held.items() if not held.on_disk]:
+                if self._bytes() <= self._budget:
+                    break
+                del self._held[oldest]
+
+    def make_room(self, wanted: int) -> int:
+        """Drop what was used longest ago and nobody else holds, until so many bytes of the budget are free.
+
+        Returns
+        -------
+        int
+            Bytes that are free now. What others hold still counts, whether it is kept here or not.
+        """
+        with self._lock:
+            for key in [key for key, held in self._held.items() if not held.on_disk]:
+                if self._budget - self._bytes_alive() >= wanted:
+                    break
+                self._drop_unused(key)
+            return max(0, self._budget - self._bytes_alive())
+
+    def drop_from_disk(self) -> bool:
+        """Drop the value on disk that was used longest ago and that nobody else holds; False if none."""
+        with self._lock:
+            stored = [key for key, held in self._held.items() if held.on_disk]
+            return any(self._drop_unused(key) for key in stored)
 
     def clear(self) -> None:
         """Drop every value; the counts stay."""
         with self._lock:
             self._held.clear()
-            self._nbytes = 0
 
     def info(self) -> CacheInfo:
         """Return counts and bytes."""
         with self._lock:
-            return CacheInfo(self._hits, self._misses, len(self._held), self._nbytes, self._budget)
+            disk = self._bytes(on_disk=True)
+            return CacheInfo(self._hits, self._misses, len(self._held), self._bytes(), self._budget, disk)
+
+    def _bytes(self, *, on_disk: bool = False) -> int:
+        return sum(held.nbytes for held in self._held.values() if held.on_disk == on_disk)
+
+    def _bytes_alive(self) -> int:
+        self._alive = [(known, size) for known, size in self._alive if known() is not None]
+        return sum(size for _, size in self._alive)
+
+    def _drop_unused(self, key: Hashable) -> bool:
+        """Drop a value unless somebody else holds it, which would free nothing."""
+        places = list(self._held)
+        nbytes, on_disk = self._held[key].nbytes, self._held[key].on_disk
+        known = ref(self._held.pop(key).value)
+        value = known()
+        if value is None:
+            return True
+        self._held[key] = _Entry(value, nbytes, on_disk)
+        for later in places[places.index(key) + 1 :]:
+            self._held.move_to_end(later)
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from attnwidget.capture.structure import OTHER_SENSES
 from attnwidget.errors import InputError, OutOfMemoryError, PromptTooLongError, TokenizerMismatchError
 from attnwidget.record import Stream
 from attnwidget.runner.cache import show_bytes
+from attnwidget.runner.needs import kept_bytes, most_tokens, text_config, working_bytes
 
 _POSITION_MODULES = {
     "embed_positions",
@@ -30,16 +30,8 @@ _POSITION_FIELDS = (
     "max_sequence_length",
     "seq_length",
 )
-WHOLE_LOGITS = 2**28
-"""Logits that a model may return in one piece: 1 GB in single precision."""
 _SANE_LENGTH = 10_000_000
 """Tokenizers without a limit of their own claim 10**30."""
-
-
-def text_config(model: nn.Module) -> Any:
-    """Return the configuration of the part that reads text; None for a model without one."""
-    config: Any = getattr(model, "config", None)
-    return config.get_text_config() if hasattr(config, "get_text_config") else config
 
 
 def part_of(model: nn.Module, stream: Stream) -> nn.Module:
@@ -171,41 +163,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def bytes_needed(model: nn.Module, tokens: int) -> int:
-    """Estimate what a run takes beside the model, in bytes.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        The model.
-    tokens : int
-        Tokens of the run.
-
-    Returns
-    -------
-    int
-        The queries and keys that are kept of every layer, the widest activations of one layer, and the logits
-        as far as they are made in one piece. An estimate: attention kernels and allocators take more.
-    """
-    config = text_config(model)
-    size = next((p.element_size() for p in model.parameters()), 4)
-
-    def count(name: str, otherwise: float) -> float:
-        value = getattr(config, name, None)
-        return float(value) if isinstance(value, (int, float)) else otherwise
-
-    layers = count("num_hidden_layers", 12)
-    hidden = count("hidden_size", 768)
-    heads = max(count("num_attention_heads", 12), 1)
-    width = count("head_dim", hidden / heads)
-    kept = layers * (heads + count("num_key_value_heads", heads)) * width
-    widest = 4 * hidden + 2 * count("intermediate_size", 4 * hidden)
-    logits = min(tokens * count("vocab_size", 0), WHOLE_LOGITS)
-    return int(size * (tokens * (kept + widest) + logits))
-
-
-def tokens_that_fit(model: nn.Module, free: int) -> int:
-    """Estimate how many tokens a run may have in so many free bytes, a fifth left to spare."""
-    return bisect_right(range(1, 10**7), 0.8 * free, key=lambda tokens: bytes_needed(model, tokens))
+    """Estimate the bytes that a run takes beside the model: what it keeps and what it works with."""
+    return kept_bytes(model, tokens) + working_bytes(model, tokens)
 
 
 def out_of_memory(model: nn.Module, tokens: int, free: int | None) -> OutOfMemoryError:
@@ -225,9 +184,10 @@ def out_of_memory(model: nn.Module, tokens: int, free: int | None) -> OutOfMemor
     OutOfMemoryError
         Says how many tokens were tried, about how much they need, and about how many would fit.
     """
-    fits = 0 if free is None else tokens_that_fit(model, free)
+    spared = None if free is None else 0.8 * free
+    fits = 0 if spared is None else most_tokens(tokens, lambda count: bytes_needed(model, count) <= spared)
     advice = "Try a shorter prompt, or a smaller dtype such as bfloat16."
-    if 0 < fits < tokens:
+    if fits > 0:
         advice = f"About {fits:,} tokens would fit; or use a smaller dtype such as bfloat16."
     room = "" if free is None else f" and {show_bytes(free)} were free"
     return OutOfMemoryError(

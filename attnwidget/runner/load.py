@@ -21,7 +21,8 @@ from attnwidget.errors import (
     OutOfMemoryError,
 )
 from attnwidget.record import ModelInfo
-from attnwidget.runner.limits import is_out_of_memory, text_config
+from attnwidget.runner.limits import is_out_of_memory
+from attnwidget.runner.needs import text_config
 
 _TOKENIZER_ARGUMENTS = {
     "cache_dir",

@@ -12,12 +12,11 @@ from torch import Tensor, nn
 
 from attnwidget.errors import CancelledError, CaptureError
 from attnwidget.record import Predictions
-from attnwidget.runner.limits import WHOLE_LOGITS, text_config
+from attnwidget.runner.needs import LOGITS_AT_A_TIME, WHOLE_LOGITS, text_config
 from attnwidget.runner.vocabulary import Vocabulary
 
 TOP = 10
-_BLOCK = 2**24
-"""Logits handled at a time: 64 MB in single precision."""
+_BLOCK = LOGITS_AT_A_TIME
 _AGREES = {torch.float32: 1e-5, torch.float64: 1e-5}
 _AGREES_IN_HALF = 2e-2
 """How far a probability may be from the model's own; in half precision logits near 20 are 0.1 apart."""
