@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from playwright.sync_api import Page, Route
@@ -26,6 +28,20 @@ def install(folder: Path) -> str | None:
     command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--no-save", *wanted]
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return None if result.returncode == 0 else "npm could not install the scripts of its CDN"
+
+
+def absent(tools: Iterable[str], folder: Path) -> dict[str, str]:
+    """Return why some of these packages cannot be measured; scripts are installed under a folder."""
+    trouble, found = install(folder), dict[str, str]()
+    for tool in tools:
+        try:
+            version(tool)
+        except PackageNotFoundError:
+            found[tool] = "not installed"
+            continue
+        if tool == "bertviz" and trouble:
+            found[tool] = trouble
+    return found
 
 
 def serve(page: Page, folder: Path) -> None:

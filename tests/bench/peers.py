@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tests.bench import cdn, live_cost, page_runs
@@ -59,18 +58,12 @@ def _live(lengths: Sequence[int], tell: Callable[[str], None]) -> list[Measured]
 
 def _pages(lengths: Sequence[int], tell: Callable[[str], None]) -> tuple[list[Measured], dict[str, str]]:
     """Measure every tool's pages, ours among them; a view that fails is not tried at larger lengths."""
-    found, absent = list[Measured](), dict[str, str]()
+    found = list[Measured]()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        trouble = cdn.install(folder)
+        absent = cdn.absent(PEERS, folder)
         for tool, views in [(PAGE, VIEWS), *((tool, views) for tool, (_, views) in PEERS.items())]:
-            try:
-                version(tool)
-            except PackageNotFoundError:
-                absent[tool] = "not installed"
-                continue
-            if tool == "bertviz" and trouble:
-                absent[tool] = trouble
+            if tool in absent:
                 continue
             for view in views:
                 for tokens in lengths:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import nbformat
@@ -60,16 +59,9 @@ def notebook_bytes(tokens: int, source: Source, last: str, folder: Path) -> int:
 
 def _measure_pages(found: Sharing, lengths: Sequence[int], tell: Callable[[str], None], folder: Path) -> None:
     """Measure every tool's page; one that fails is not tried at larger lengths."""
-    trouble = cdn.install(folder)
+    found.absent = cdn.absent(PEERS, folder)
     for tool in (OURS, *PEERS):
-        if tool in PEERS:
-            try:
-                version(tool)
-            except PackageNotFoundError:
-                found.absent[tool] = "not installed"
-                continue
-        if tool == "bertviz" and trouble:
-            found.absent[tool] = trouble
+        if tool in found.absent:
             continue
         failed: set[Source] = set()
         for source, tokens in cases(lengths):
