@@ -276,7 +276,10 @@ export function createExplorer(
 
   const rowsWanted = computed<RowsWanted | null>(() => {
     const now = loaded.value;
-    const { query } = focus.value;
+    const { query: asked, key } = focus.value;
+    // In the text of a long prompt a key that is held may be asked where it looks itself.
+    const query =
+      now?.info.tiled && view.value === "text" && direction.value === "from" ? (asked ?? key) : asked;
     if (now === null || query === null || query >= now.queryTokens.label.length) return null;
     return {
       record: now.record.record,
