@@ -182,7 +182,7 @@ def test_a_site_is_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
         has_sinks=True,
     )
     text = tokens(*(f"{i % 7}" for i in range(n)))
-    monkeypatch.setattr(module, "BLOCK_CELLS", 9 * heads * n)
+    monkeypatch.setattr(module, "READ_CELLS", 9 * heads * n)
     found = measure(site, text)
     assert read == [9, 9, 9, 9, 4]
     assert_same(found, measure_arrays(weights, causal(n), Axes.of_self(text), sink=sink))
