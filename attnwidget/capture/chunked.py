@@ -41,13 +41,27 @@ def demand_chunkable(model: nn.Module, inputs: Mapping[str, Any], structure: Str
     mask = inputs.get("attention_mask")
     if mask is not None and not (mask.shape == ids.shape and bool(mask.all())):
         raise NotInChunks("it is padded")
-    if not {"past_key_values", "use_cache"} <= inspect.signature(model.forward).parameters.keys():
-        raise NotInChunks("the model has no cache")
-    for module in model.modules():
-        if isinstance(module, nn.Conv1d) or _RECURRENT.search(type(module).__name__):
-            raise NotInChunks("the model passes states from token to token")
+    reason = _reason_against(model)
+    if reason is not None:
+        raise NotInChunks(reason)
     if _depends_on_length(getattr(model, "config", None), length):
         raise NotInChunks("the model's positions depend on the length of the prompt")
+
+
+def may_run_in_chunks(model: nn.Module) -> bool:
+    """Whether a model looks as if long prompts could go through it in chunks; the run itself makes sure."""
+    model = getattr(model, "_orig_mod", model)
+    two_stacks = bool(getattr(getattr(model, "config", None), "is_encoder_decoder", False))
+    return not two_stacks and _reason_against(model) is None
+
+
+def _reason_against(model: nn.Module) -> str | None:
+    if not {"past_key_values", "use_cache"} <= inspect.signature(model.forward).parameters.keys():
+        return "the model has no cache"
+    for module in model.modules():
+        if isinstance(module, nn.Conv1d) or _RECURRENT.search(type(module).__name__):
+            return "the model passes states from token to token"
+    return None
 
 
 def demand_unpadded(keep: Mapping[str, NDArray[np.bool_] | None] | None) -> None:

@@ -17,11 +17,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from attnwidget.capture import Captured, run_with_capture
+from attnwidget.capture import Captured, memory, run_with_capture
+from attnwidget.capture.chunked import may_run_in_chunks
 from attnwidget.capture.state import evaluation_mode
-from attnwidget.errors import AttnWidgetError, CancelledError, CaptureError, InputError
+from attnwidget.capture.store import Store
+from attnwidget.errors import AttnWidgetError, CacheError, CancelledError, CaptureError, InputError
 from attnwidget.record import AttentionRecord, ModelInfo, Predictions, Stream, Token
-from attnwidget.runner.cache import ByteCache, CacheInfo, parse_bytes
+from attnwidget.runner.budget import Budget, Plan, Spill, budget_of, half_of
+from attnwidget.runner.cache import ByteCache, CacheInfo
+from attnwidget.runner.chunks import check_chunk, chunk_for
 from attnwidget.runner.decoding import MOST_GENERATED, generated, shifted
 from attnwidget.runner.limits import (
     check_ids,
@@ -33,8 +37,10 @@ from attnwidget.runner.limits import (
     position_limit,
 )
 from attnwidget.runner.load import fingerprint, load, weights_version
+from attnwidget.runner.needs import Kept, kept_bytes, seen, working_bytes
 from attnwidget.runner.predict import LogitsTap, label_predictions
 from attnwidget.runner.prompt import (
+    AnyPrompt,
     Encoded,
     IdsPrompt,
     Prompt,
@@ -76,7 +82,18 @@ class ModelRunner:
     exact : bool
         Whether runs are eager by default, so that weights equal `output_attentions`.
     cache : int or str
-        How many bytes of records to keep: "1 GB", "500 MB", a number, or 0 for none.
+        How many bytes of memory the records may take that are kept: "8 GB", "500 MB", a number, or 0 for
+        none; "auto" is a quarter of the memory that is free, at least 1 GB. The longest unused go first.
+    spill : bool, str or path
+        Whether the queries and keys of a long prompt that do not fit into what is left of this, or into
+        memory, go to memory-mapped files: in the system's folder of temporary files, or in this one. They
+        have no name there and go with the record. False refuses such a prompt before it runs.
+    cache_dtype : "float16", "bfloat16" or None
+        Precision in which queries and keys are kept, where the model's own is wider. What that does to the
+        weights is measured in each run and said in the record's notes. None keeps them as they are.
+    chunk : int or None
+        How many tokens of a long prompt go through the model at a time, from its own cache of keys and
+        values, where that is the same as all at once. None chooses, from 4,096 tokens on; 0 never does.
     **from_pretrained
         Passed on to `from_pretrained`: `dtype`, `device_map`, `revision`, `trust_remote_code`, `token`,
         `attn_implementation`, ...; `device` moves the model.
@@ -114,10 +131,17 @@ class ModelRunner:
         tokenizer: Any = None,
         *,
         exact: bool = False,
-        cache: int | str = "1 GB",
+        cache: int | str = "auto",
+        spill: Spill = True,
+        cache_dtype: Any = None,
+        chunk: int | None = None,
         **from_pretrained: Any,
     ) -> None:
-        self._cache: ByteCache[AttentionRecord] = ByteCache(parse_bytes(cache))
+        self._chunk = check_chunk(chunk)
+        room = budget_of(cache, memory.free_bytes(torch.device("cpu")))
+        self._cache: ByteCache[AttentionRecord] = ByteCache(room)
+        self._budget = Budget(self._cache, spill, half_of(cache_dtype))
+        self._seen: dict[bool, Kept] = {}
         loaded = load(model, tokenizer, from_pretrained)
         self.model = loaded.model
         self.tokenizer = loaded.tokenizer
@@ -139,7 +163,7 @@ class ModelRunner:
         return self._cache.info()
 
     def clear_cache(self) -> None:
-        """Forget the records kept; those in use stay as they are."""
+        """Forget the records kept, and with them their files; those in use stay as they are."""
         self._cache.clear()
 
     def run(
@@ -151,6 +175,7 @@ class ModelRunner:
         exact: bool | None = None,
         progress: Progress | None = None,
         cancelled: Cancelled | None = None,
+        announce: Callable[[Plan], None] | None = None,
     ) -> AttentionRecord:
         """Run a prompt, or return the record of the same run if it is still kept.
 
@@ -172,6 +197,9 @@ class ModelRunner:
             Called with layers done and layers in all.
         cancelled : callable, optional
             Asked between layers, and while another run holds the model.
+        announce : callable, optional
+            Called before the run with its `Plan`: what it will take, and where its record will lie. Not
+            called for a record that is still kept.
 
         Returns
         -------
@@ -185,6 +213,8 @@ class ModelRunner:
             If the model's attention cannot be recorded.
         OutOfMemoryError
             If the run does not fit; the runner stays usable.
+        CacheError
+            If what it keeps fits neither into memory nor on the disk, within what is allowed.
         CancelledError
             If `cancelled` returned True.
 
@@ -200,27 +230,111 @@ class ModelRunner:
         >>> [token.label for token in record.tokens]
         ['cls', 'r0 c0', 'r0 c1', 'r1 c0', 'r1 c1']
         """
-        given = read_prompt(prompt, context)
-        typed = not isinstance(given, (IdsPrompt, SensePrompt))
-        if typed and self._tokenizer_error is not None:
-            raise self._tokenizer_error
+        given = self._given(prompt, context)
         with self._held(cancelled):
-            encoded = encode(given, self._vocabulary)
-            demand_readable(self.model, list(encoded.more), _all_arguments(self.model))
-            if encoded.ids:
-                self._check(encoded, "encoder" if self._is_seq2seq else "decoder", typed)
-            asked = None if target is None else self._encode_target(target)
+            encoded, asked = self._encoded(given, target)
             eager = self.exact if exact is None else exact
             version, identity = self._identity()
-            record_id = _record_id(identity, encoded, asked, eager)
+            record_id = _record_id(identity, encoded, asked, eager, self._budget.dtype)
             kept = self._cache.get((record_id, version))
             if kept is not None:
                 return kept
-            record = self._record(record_id, encoded, asked, eager, progress, cancelled)
-            self._cache.put((record_id, version), record)
+            plan = self._plan(encoded, asked, eager)
+            plan.demand()
+            if announce is not None:
+                announce(plan)
+            store = self._budget.store(plan)
+            record = self._record(record_id, encoded, asked, eager, progress, cancelled, store)
+            self._learn(record, encoded, eager)
+            self._cache.put((record_id, version), record, on_disk=record.place == "disk")
             return record
 
+    def plan(
+        self,
+        prompt: Prompt,
+        context: str | None = None,
+        *,
+        target: str | None = None,
+        exact: bool | None = None,
+    ) -> Plan:
+        """Say what a run will take, without running it.
+
+        Parameters
+        ----------
+        prompt, context, target, exact
+            As in `run`.
+
+        Returns
+        -------
+        Plan
+            How many bytes the record takes, in memory or on disk, how many the run takes to work, and
+            whether they fit. Queries and keys are kept of every position: also of layers with a sliding
+            window, since any row may be asked for.
+
+        Raises
+        ------
+        EmptyPromptError, PromptTooLongError, TokenizerMismatchError, InputError
+            If the prompt is not usable.
+
+        Examples
+        --------
+        >>> plan = ModelRunner().plan("The cat sat.")
+        >>> plan.tokens, plan.place, plan.fits
+        (5, 'memory', True)
+        >>> plan.kept == ModelRunner().run("The cat sat.").nbytes
+        True
+        """
+        given = self._given(prompt, context)
+        with self._held(None):
+            return self._plan(*self._encoded(given, target), self.exact if exact is None else exact)
+
     # ------------------------------------------------------------------ before the run
+
+    def _given(self, prompt: Prompt, context: str | None) -> AnyPrompt:
+        given = read_prompt(prompt, context)
+        if self._tokenizer_error is not None and not isinstance(given, (IdsPrompt, SensePrompt)):
+            raise self._tokenizer_error
+        return given
+
+    def _encoded(self, given: AnyPrompt, target: str | None) -> tuple[Encoded, Encoded | None]:
+        """Return the tokens of the prompt and of the target, after making sure that the model takes them."""
+        encoded = encode(given, self._vocabulary)
+        demand_readable(self.model, list(encoded.more), _all_arguments(self.model))
+        if encoded.ids:
+            typed = not isinstance(given, (IdsPrompt, SensePrompt))
+            self._check(encoded, "encoder" if self._is_seq2seq else "decoder", typed)
+        return encoded, None if target is None else self._encode_target(target)
+
+    def _plan(self, encoded: Encoded, asked: Encoded | None, eager: bool) -> Plan:
+        tokens = len(encoded.ids)
+        if not tokens:
+            return Plan(0, 0, 0)  # What an image or a sound becomes is known once it has run.
+        target = 0 if not self._is_seq2seq else MOST_GENERATED + 1 if asked is None else len(asked.ids) + 1
+        seen, device = self._seen.get(eager), self._device()
+
+        def kept(count: int) -> int:
+            if seen is not None:
+                return seen.bytes(count)
+            return kept_bytes(self.model, count, target=target, dtype=self._budget.dtype)
+
+        def working(count: int) -> int:
+            chunk = self._chunk_for(count, device, eager)
+            return working_bytes(self.model, count, chunk=chunk, eager=eager, target=target)
+
+        host, apart = torch.device("cpu"), device.type == "cuda"
+        return self._budget.plan(
+            tokens, kept, working, lambda: free_bytes(host), (lambda: free_bytes(device)) if apart else None
+        )
+
+    def _learn(self, record: AttentionRecord, encoded: Encoded, eager: bool) -> None:
+        """Remember what a record of this model takes: weights that were recorded whole cannot be foreseen."""
+        if encoded.ids and len(record.streams) == 1:
+            self._seen[eager] = seen(record)
+
+    def _chunk_for(self, tokens: int, device: torch.device, exact: bool) -> int | None:
+        if exact or self._is_seq2seq or not may_run_in_chunks(self.model):
+            return None
+        return chunk_for(self.model, tokens, self._chunk, device.type)
 
     @property
     def _is_seq2seq(self) -> bool:
@@ -268,6 +382,7 @@ class ModelRunner:
         exact: bool,
         progress: Progress | None,
         cancelled: Cancelled | None,
+        store: Store,
     ) -> AttentionRecord:
         device = self._device()
         free = free_bytes(device)
@@ -275,7 +390,11 @@ class ModelRunner:
         failure: AttnWidgetError
         try:
             with torch.no_grad():
-                return self._run(record_id, encoded, asked, exact, progress, cancelled, device)
+                return self._run(record_id, encoded, asked, exact, progress, cancelled, device, store)
+        except (CacheError, CancelledError) as error:
+            # Whoever holds it would hold its frames, and with them what was kept so far.
+            error.__cause__ = error.__context__ = None
+            failure = error.with_traceback(None)
         except AttnWidgetError:
             raise
         except Exception as error:
@@ -301,6 +420,7 @@ class ModelRunner:
         progress: Progress | None,
         cancelled: Cancelled | None,
         device: torch.device,
+        store: Store,
     ) -> AttentionRecord:
         inputs = self._inputs(encoded, device)
         notes: tuple[str, ...] = ()
@@ -320,8 +440,7 @@ class ModelRunner:
         kept = None if all(encoded.mask) else np.array(encoded.mask, dtype=bool)
         keep = {"encoder": kept, "decoder": None if self._is_seq2seq else kept}
         settings = {"use_cache": False, "return_dict": True}
-        positions = len(decoder) if decoder is not None else len(encoded.ids)
-        with LogitsTap(self.model, positions) as tap:
+        with LogitsTap(self.model) as tap:
             captured = run_with_capture(
                 self.model,
                 inputs | {name: value for name, value in settings.items() if name in self._accepted},
@@ -329,6 +448,9 @@ class ModelRunner:
                 keep=keep,
                 progress=progress,
                 cancelled=cancelled,
+                store=store,
+                chunk=self._chunk_for(len(encoded.ids), device, exact),
+                on_chunk=lambda output, first: tap.take(output, first, cancelled=cancelled),
             )
         tokens = encoded.tokens
         named: tuple[str, ...] = ()
@@ -402,7 +524,7 @@ class ModelRunner:
     ) -> tuple[Predictions | None, tuple[str, ...]]:
         if "decoder" not in streams:
             return None, ()
-        found = tap.top(captured.output, cancelled=cancelled)
+        found = tap.found if captured.chunks > 1 else tap.top(captured.output, cancelled=cancelled)
         if found is None:
             return None, ()
         if isinstance(found, str):
@@ -441,7 +563,9 @@ def _reads_segments(model: nn.Module, largest: int) -> bool:
     return any(name.rpartition(".")[2] == "seg_embed" for name, _ in model.named_parameters())
 
 
-def _record_id(identity: str, encoded: Encoded, target: Encoded | None, exact: bool) -> str:
+def _record_id(
+    identity: str, encoded: Encoded, target: Encoded | None, exact: bool, dtype: torch.dtype | None
+) -> str:
     """Short hexadecimal name of a run: the same in every process for the same model, prompt and settings."""
     said: dict[str, Any] = {
         "model": identity,
@@ -449,6 +573,8 @@ def _record_id(identity: str, encoded: Encoded, target: Encoded | None, exact: b
         "target": None if target is None else [target.prompt, target.ids],
         "exact": exact,
     }
+    if dtype is not None:
+        said["kept in"] = str(dtype)
     if encoded.more:
         said["more"] = digest(encoded.more)
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]

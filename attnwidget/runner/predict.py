@@ -22,33 +22,37 @@ _AGREES_IN_HALF = 2e-2
 """How far a probability may be from the model's own; in half precision logits near 20 are 0.1 apart."""
 
 
+Top = tuple[np.ndarray, np.ndarray]
+"""Ids and probabilities, both [positions, count]."""
+
+
 class LogitsTap:
     """Keeps a language model from building logits for every position of a long prompt.
 
-    Used around a forward pass. Where the logits would be too many, the output layer is given the last
-    position only, and its input for all positions is kept; `top` then computes the logits in blocks.
+    Used around a forward pass, or several of one prompt in pieces. Where the logits would be too many, the
+    output layer is given the last position only, and its input for all positions is kept; `top` then computes
+    the logits in blocks.
 
     Parameters
     ----------
     model : torch.nn.Module
         The model.
-    tokens : int
-        Positions of the run.
     whole : int
         Logits that may be made in one piece.
     """
 
-    def __init__(self, model: nn.Module, tokens: int, whole: int = WHOLE_LOGITS) -> None:
+    def __init__(self, model: nn.Module, whole: int = WHOLE_LOGITS) -> None:
         self._config = text_config(model)
         self._head = _output_layer(model)
-        rows = _rows(self._head)
-        self._rows = rows
-        self._taps = rows is not None and tokens * rows > whole
+        self._rows = _rows(self._head)
+        self._whole = whole
         self._hidden: Tensor | None = None
         self._handle: Any = None
+        self._reading = False
+        self._taken: list[Top | str | None] = []
 
     def __enter__(self) -> Self:
-        if self._taps and self._head is not None:
+        if self._rows is not None and self._head is not None:
             self._handle = self._head.register_forward_pre_hook(self._keep_input)
         return self
 
@@ -60,14 +64,43 @@ class LogitsTap:
             self._handle = None
 
     def _keep_input(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        if self._reading:
+            return None
+        self._hidden = None
         if not args or not isinstance(args[0], Tensor) or args[0].ndim != 3:
+            return None
+        if args[0].shape[1] * (self._rows or 0) <= self._whole:
             return None
         self._hidden = args[0].detach()
         return (self._hidden[:, -1:], *args[1:])
 
+    def take(
+        self, output: Any, first: int, count: int = TOP, cancelled: Callable[[], bool] | None = None
+    ) -> None:
+        """Take the best next tokens of a piece of the prompt, which begins at position `first`; see `top`."""
+        if first == 0:
+            self._taken.clear()
+        self._reading = True
+        try:
+            self._taken.append(self.top(output, count, cancelled))
+        finally:
+            self._reading = False
+            self._hidden = None
+
+    @property
+    def found(self) -> Top | str | None:
+        """What `top` says of all pieces that were taken."""
+        pieces = [piece for piece in self._taken if isinstance(piece, tuple)]
+        if len(pieces) < len(self._taken):
+            return next(piece for piece in self._taken if not isinstance(piece, tuple))
+        if not pieces:
+            return None
+        ids, probabilities = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+        return ids, probabilities
+
     def top(
         self, output: Any, count: int = TOP, cancelled: Callable[[], bool] | None = None
-    ) -> tuple[np.ndarray, np.ndarray] | str | None:
+    ) -> Top | str | None:
         """Best next tokens at every position.
 
         Parameters

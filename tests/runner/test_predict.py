@@ -56,7 +56,7 @@ IDS = torch.arange(5, 35)[None]
 
 
 def run(model: nn.Module, **more: int) -> tuple[LogitsTap, Any]:
-    with torch.no_grad(), LogitsTap(model, IDS.shape[1], **more) as tap:
+    with torch.no_grad(), LogitsTap(model, **more) as tap:
         return tap, model(input_ids=IDS, use_cache=False)
 
 
@@ -83,9 +83,35 @@ def test_whole_and_in_blocks_are_the_models_own_softmax(name: str, monkeypatch: 
         assert torch.allclose(chosen, torch.from_numpy(probabilities), atol=1e-6)
 
 
+@pytest.mark.parametrize("whole", [1000, 3000, 10**6])
+def test_pieces_together_are_the_whole(whole: int) -> None:
+    model = tiny_models.gpt2(300)
+    tap, output = run(model)
+    expected = tap.top(output)
+    assert isinstance(expected, tuple)
+    with torch.no_grad(), LogitsTap(model, whole=whole) as pieces:
+        # A run that began and was given up leaves nothing.
+        pieces.take(model(input_ids=IDS[:, :4]), 0)
+        cache = None
+        for first in (0, 12, 29):
+            part = IDS[:, first : {0: 12, 12: 29, 29: 30}[first]]
+            output = model(input_ids=part, past_key_values=cache, use_cache=True)
+            cache = output.past_key_values
+            pieces.take(output, first)
+    found = pieces.found
+    assert isinstance(found, tuple)
+    assert np.array_equal(found[0], expected[0])
+    assert np.allclose(found[1], expected[1], atol=1e-6)
+    model = Doubled(transformers.GPT2Config(n_layer=1, n_head=2, n_embd=16, n_positions=64, vocab_size=300))
+    with torch.no_grad(), LogitsTap(model.eval(), whole=whole) as unknown:
+        unknown.take(model(input_ids=IDS[:, :20]), 0)
+        unknown.take(model(input_ids=IDS[:, 20:]), 20)
+    assert isinstance(unknown.found, str if whole < 6000 else tuple)
+
+
 def test_the_model_is_left_without_a_hook_also_after_an_error() -> None:
     model = tiny_models.gpt2(300)
-    tap = LogitsTap(model, 30, whole=1)
+    tap = LogitsTap(model, whole=1)
     with pytest.raises(IndexError), tap:
         model(input_ids=torch.tensor([[300]]))
     with tap:
@@ -128,7 +154,7 @@ def test_logits_changed_in_an_unknown_way_are_not_guessed() -> None:
     ids=lambda model: type(model).__name__,
 )
 def test_models_that_predict_no_tokens(model: nn.Module) -> None:
-    with torch.no_grad(), LogitsTap(model, 3) as tap:
+    with torch.no_grad(), LogitsTap(model) as tap:
         output = model(input_ids=torch.tensor([[5, 6, 7]]))
     assert tap.top(output) is None
 
