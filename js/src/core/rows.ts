@@ -55,7 +55,7 @@ export class RowLoader {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
-    transport: Transport,
+    transport: Pick<Transport, "request">,
     wanted: ReadonlySignal<RowsWanted | null>,
     onError: (record: string, error: unknown) => void,
     abort: AbortSignal,

@@ -2,14 +2,22 @@
 import css from "text:./live.css";
 import type { StartLive } from "../core/live";
 import { el } from "../ui/dom";
+import { followColumns } from "./columns";
+import { createTiledHead } from "./head";
 import { createTiledMatrix } from "./matrix";
+import { createLongText } from "./text";
 import { TileHub } from "./tiles/hub";
 
-export const start: StartLive = ({ request }) => {
-  const hub = new TileHub(request);
+export const start: StartLive = (host) => {
+  const hub = new TileHub(host.request);
+  const failed = followColumns(host);
   return {
     css,
-    panes: { matrix: createTiledMatrix(hub) },
+    panes: {
+      head: createTiledHead(host, hub),
+      matrix: createTiledMatrix(hub),
+      text: createLongText(host, failed),
+    },
     bar: el("div", { class: "al-bar" }),
   };
 };

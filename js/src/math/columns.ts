@@ -70,10 +70,12 @@ export function layoutColumns(input: ColumnsInput): Columns {
   const blockWidth =
     heads === 0 ? 0 : Math.max(2, Math.min(narrow ? 6 : 8, Math.floor((narrow ? 44 : 72) / heads)));
   const blocksWidth = Math.max(18, blockWidth * heads);
-  const indexWidth = tight ? 0 : narrow ? 26 : INDEX;
+  // Positions of five digits and more need more room.
+  const digits = rows > 10_000 ? 12 : 0;
+  const indexWidth = tight ? 0 : (narrow ? 26 : INDEX) + digits;
   const numberWidth = tight ? 42 : NUMBER;
   const queryNumberWidth = narrow ? 0 : NUMBER;
-  const keyIndexWidth = input.keyIndex && !narrow ? INDEX : 0;
+  const keyIndexWidth = input.keyIndex && !narrow ? INDEX + digits : 0;
   const fixed =
     2 * edge + 4 * gap + blocksWidth + indexWidth + numberWidth + queryNumberWidth + keyIndexWidth;
   const lines = Math.max(tight ? 60 : 72, width * (tight ? 0.2 : narrow ? 0.24 : 0.3));

@@ -78,7 +78,10 @@ export function filterWeights(source: Weights, rule: Rule): Pick<Weights, "weigh
       const row = new Float32Array(keys);
       for (let key = 0; key < keys; key++)
         row[key] = rule.hides(query, key) ? HIDDEN : source.weight(query, key);
-      cuts[query] = cutoff(row, rule.top);
+      const cut = cutoff(row, rule.top);
+      // A row that is not whole yet may be so later.
+      if (isUnread(cut)) return cut;
+      cuts[query] = cut;
     }
     return cuts[query] as number;
   };

@@ -96,6 +96,8 @@ export interface LineOptions {
   readonly limit: number;
   /** Whether what a row leaves to its learned sink gets a line too. */
   readonly sinks: boolean;
+  /** Only lines with both ends in sight: the cells of others are not here. */
+  readonly inside?: boolean;
 }
 
 export interface Selected {
@@ -104,16 +106,17 @@ export interface Selected {
   readonly hidden: number;
 }
 
-/** Lines of all chosen heads with at least one end in sight. */
+/** Lines of all chosen heads with at least one end in sight, or both. */
 export function selectLines(sources: readonly Weights[], options: LineOptions): Selected {
-  const { queries, keys, threshold, limit, sinks } = options;
+  const { queries, keys, threshold, limit, sinks, inside = false } = options;
   const least = Math.max(threshold, FAINTEST);
   const gather = new Gather();
   let total = 0;
   let hidden = 0;
   sources.forEach((source, slot) => {
-    for (let query = 0; query < source.queries; query++) {
-      const inSight = query >= queries.start && query < queries.end;
+    const last = inside ? Math.min(source.queries, queries.end) : source.queries;
+    for (let query = inside ? queries.start : 0; query < last; query++) {
+      const inSight = !inside && query >= queries.start && query < queries.end;
       const from = inSight ? 0 : Math.max(0, keys.start);
       const to = inSight ? source.keys : Math.min(source.keys, keys.end);
       let mass = 0;

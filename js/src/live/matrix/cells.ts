@@ -7,7 +7,7 @@ import { cellsInSight } from "../../math/viewport";
 import { HIDDEN, isMasked, isUnread } from "../../math/weights";
 import type { CellPainter, CellsView, Drawn } from "../../panes/matrix/cells";
 import { TILE } from "../../wire/schema.gen";
-import type { TileFollower } from "../tiles/follower";
+import { Followers } from "../tiles/followers";
 import type { Picture, Subject, TileHub } from "../tiles/hub";
 import { levelFor, tilesIn, topLevel } from "../tiles/levels";
 import type { Sight } from "../tiles/plan";
@@ -43,13 +43,12 @@ export function subjectOf(pattern: Pattern, data: LayerData): Subject {
 export class TileCells implements CellPainter {
   drawn: TilesDrawn | null = null;
   readonly #hub: TileHub;
-  readonly #abort: AbortSignal;
-  readonly #followers: TileFollower[] = [];
+  readonly #followers: Followers;
   #subject: Subject | null = null;
 
   constructor(hub: TileHub, abort: AbortSignal) {
     this.#hub = hub;
-    this.#abort = abort;
+    this.#followers = new Followers(hub, abort);
   }
 
   show(pattern: Pattern, data: LayerData): void {
@@ -59,7 +58,7 @@ export class TileCells implements CellPainter {
   /** Asks for nothing more. */
   rest(): void {
     this.drawn = null;
-    for (const follower of this.#followers) follower.want(null);
+    this.#followers.rest();
   }
 
   draw(context: CanvasRenderingContext2D, view: CellsView, theme: Palette): void {
@@ -70,7 +69,7 @@ export class TileCells implements CellPainter {
     const top = topLevel(extent);
     const cell = Math.min(frame.cellWidth, frame.cellHeight) * viewport.zoom;
     const sight = { level: levelFor(cell, ratio, top), ...cellsInSight(viewport, frame) };
-    const failed = this.#ask(subject, sight);
+    this.#followers.want(subject.heads, this.#hub.pool.peek(), extent, sight);
     const ink = { scale, theme };
     const used: Picture[] = [];
     const tiles = tilesIn(sight.level, sight.queries, sight.keys, extent);
@@ -101,23 +100,11 @@ export class TileCells implements CellPainter {
       coarser,
       missing,
       error,
-      failed,
+      failed: this.#followers.failed,
       masked: isPartOut(sight, subject) || used.some(({ masked }) => masked),
       hidden: rule !== null,
       nan: used.some(({ nan }) => nan),
     };
-  }
-
-  /** Has each head's tiles followed; returns why some are not coming. */
-  #ask({ heads, extent }: Subject, sight: Sight): string {
-    const pool = this.#hub.pool.peek();
-    while (this.#followers.length < heads.length) this.#followers.push(this.#hub.follow(this.#abort));
-    this.#followers.forEach((follower, index) => {
-      const place = heads[index];
-      follower.want(place === undefined ? null : { place, pool, extent, sight });
-    });
-    for (const { state } of this.#followers) if (typeof state === "object") return state.failed;
-    return "";
   }
 
   /** Weights of single cells, for the numbers in them. */

@@ -8,6 +8,8 @@ export interface Sight {
   readonly level: number;
   readonly queries: Range;
   readonly keys: Range;
+  /** Nothing coarser is of use meanwhile. */
+  readonly direct?: boolean;
 }
 
 /** Queries behind a pixel that were read of a tile that is here; 0 where it is not. */
@@ -58,7 +60,7 @@ export function nextBatch(sight: Sight, extent: Extent, read: ReadOf, ahead: boo
   const sharp = missing(wanted);
   if (sharp.length > 0) {
     const coarse = Math.min(topLevel(extent), level + COARSER);
-    const cover = coarse > level ? missing(at({ ...sight, level: coarse })) : [];
+    const cover = coarse > level && !sight.direct ? missing(at({ ...sight, level: coarse })) : [];
     // Where a few sharp tiles are all that is missing they are as soon there as the coarse ones.
     return batch(sharp.length > 2 && cover.length > 0 ? cover : sharp);
   }

@@ -80,7 +80,8 @@ export class TileStore {
     return (query, key) => {
       const r = Math.floor(query / TILE);
       const c = Math.floor(key / TILE);
-      if (r !== row || c !== column) {
+      // A tile that is not here yet may come between two cells.
+      if (r !== row || c !== column || codes === undefined) {
         codes = this.get(place, "max", { level: 0, row: r, column: c })?.codes;
         row = r;
         column = c;

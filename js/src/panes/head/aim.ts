@@ -39,21 +39,32 @@ const STRONG = 0.3;
 /** Tokens out of sight are pointed to from this weight on. */
 const LEAST_HINT = 0.05;
 
-/** What the focus means for this data; a focus outside the tokens is none. */
-export function aimAt(data: LayerData, focus: Focus, exact: readonly ExactRow[]): Aim {
+/** What each chosen head's queries give to a key, as far as it is on screen. */
+function columnsOf({ patterns }: LayerData, key: number): readonly Float32Array[] {
+  return patterns.map((pattern) => readColumn(pattern, key));
+}
+
+/** What the focus means for this data; a focus outside the tokens is none. `columnsAt` reads the columns of a key. */
+export function aimAt(
+  data: LayerData,
+  focus: Focus,
+  exact: readonly ExactRow[],
+  columnsAt: typeof columnsOf = columnsOf,
+): Aim {
   const within = (index: number | null, count: number) =>
     index !== null && index >= 0 && index < count ? index : null;
   const query = within(focus.query, data.queryTokens.label.length);
   const key = within(focus.key, data.keyTokens.label.length);
   const rows = query === null ? [] : data.patterns.map((pattern) => readingOf(data, pattern, query, exact));
-  const columns =
-    query !== null || key === null ? [] : data.patterns.map((pattern) => readColumn(pattern, key));
+  const columns = query !== null || key === null ? [] : columnsAt(data, key);
   const best = strongest(query === null ? columns : rows.map((row) => row.weights));
   const numbered = new Set(
     topIndices(best.weights, TOP).filter((index) => (best.weights[index] as number) >= LEAST_NUMBER),
   );
   if (query !== null && key !== null) numbered.add(key);
-  const errors = data.patterns.map((pattern, slot) => rows[slot]?.error ?? pattern.error);
+  // Columns that do not come from what is on screen are exact.
+  const sure = columns.length > 0 && columnsAt !== columnsOf;
+  const errors = data.patterns.map((pattern, slot) => rows[slot]?.error ?? (sure ? 0 : pattern.error));
   const floors = data.patterns.map((_, slot) => rows[slot]?.floor ?? 0);
   return { query, key, rows, columns, errors, floors, best, numbered };
 }

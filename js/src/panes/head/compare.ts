@@ -29,7 +29,10 @@ interface Panel {
 }
 
 /** The head view; while pinned heads are compared, one of each. */
-export const createHeadPanes: CreatePane = (host, explorer) => {
+export const createHeadPanes: CreatePane = (host, explorer) => createPanes(host, explorer, createHeadPane);
+
+/** `createHeadPanes` with head views of another make. */
+export function createPanes(host: HTMLElement, explorer: Explorer, one: CreatePane): Pane {
   const release = new AbortController();
   const isComparing = computed(() => explorer.comparing.value && explorer.compared.value.length > 1);
   let shown: Pane | null = null;
@@ -38,11 +41,11 @@ export const createHeadPanes: CreatePane = (host, explorer) => {
     shown?.destroy();
   };
   follow(release.signal, () => {
-    const create = isComparing.value ? createCompare : createHeadPane;
+    const comparing = isComparing.value;
     // What a pane reads while it builds itself must not rebuild it.
     untracked(() => {
       clear();
-      shown = create(host, explorer);
+      shown = comparing ? createCompare(host, explorer, one) : one(host, explorer);
     });
   });
   return {
@@ -51,7 +54,7 @@ export const createHeadPanes: CreatePane = (host, explorer) => {
       clear();
     },
   };
-};
+}
 
 /** With a pane goes what it had in focus; keys must not fall through to the host then. */
 function keepFocus(leaving: HTMLElement): void {
@@ -59,7 +62,7 @@ function keepFocus(leaving: HTMLElement): void {
     leaving.closest<HTMLElement>(".attnwidget")?.focus({ preventScroll: true });
 }
 
-const createCompare: CreatePane = (host, explorer) => {
+function createCompare(host: HTMLElement, explorer: Explorer, one: CreatePane): Pane {
   const release = new AbortController();
   const { signal: ended } = release;
   const grid = element("div", "ap-compare");
@@ -99,7 +102,7 @@ const createCompare: CreatePane = (host, explorer) => {
         panels.delete(key);
       }
       wanted.forEach((item, place) => {
-        const panel = panels.get(item.key) ?? createPanel(item, explorer, grid);
+        const panel = panels.get(item.key) ?? createPanel(item, explorer, grid, one);
         panels.set(item.key, panel);
         if (item.data !== null) panel.data.value = item.data;
         panel.root.toggleAttribute("data-waiting", item.data === null);
@@ -126,10 +129,10 @@ const createCompare: CreatePane = (host, explorer) => {
       grid.remove();
     },
   };
-};
+}
 
 /** A head view of its own data; everything else is shared. */
-function createPanel(item: Compared, explorer: Explorer, grid: HTMLElement): Panel {
+function createPanel(item: Compared, explorer: Explorer, grid: HTMLElement, one: CreatePane): Panel {
   const root = element(
     "section",
     "ap-compare-panel",
@@ -139,7 +142,7 @@ function createPanel(item: Compared, explorer: Explorer, grid: HTMLElement): Pan
   );
   grid.append(root);
   const data = signal<LayerData | null>(item.data);
-  const pane = createHeadPane(root.lastElementChild as HTMLElement, { ...explorer, data });
+  const pane = one(root.lastElementChild as HTMLElement, { ...explorer, data });
   return { root, data, pane };
 }
 

@@ -1,4 +1,5 @@
 // The head pane: queries on the left, keys on the right, one line per weight in the colour of its head.
+import type { ReadonlySignal } from "@preact/signals-core";
 import { unitOf } from "../../core/shown";
 import type { CreatePane, Explorer, Focus, LayerData } from "../../core/types";
 import type { LinesView } from "../../draw/lines";
@@ -42,12 +43,19 @@ const LINE_SLACK = 3;
 const OFF: TokenReading = { tone: "hidden", number: "", slot: null };
 const QUIET: TokenReading = { tone: "plain", number: "", slot: null };
 
-export const createHeadPane: CreatePane = (host, explorer) => {
-  const pane = new HeadPane(host, explorer);
-  return { destroy: () => pane.destroy() };
-};
+/** What differs where patterns are not here whole. */
+export interface HeadKind {
+  /** Told what is in sight while lines are drawn, of which both ends must be; says what a reader must know of them. */
+  looked(data: LayerData, queries: Range, keys: Range): string;
+  /** What each chosen head's queries give to a key. */
+  columns(data: LayerData, key: number): readonly Float32Array[];
+  /** Redraws when it changes. */
+  readonly changed: ReadonlySignal<unknown>;
+}
 
-class HeadPane {
+export const createHeadPane: CreatePane = (host, explorer) => new HeadPane(host, explorer);
+
+export class HeadPane {
   readonly #abort = new AbortController();
   readonly #root = element("div", "ap-head");
   readonly #body = element("div", "ap-head-body");
@@ -73,11 +81,14 @@ class HeadPane {
   #line: Focus | null = null;
   #dirty = { layout: true, base: true, marks: true };
   #hiddenShare = 0;
+  #remark = "";
 
   readonly #explorer: Explorer;
+  readonly #kind: HeadKind | null;
 
-  constructor(host: HTMLElement, explorer: Explorer) {
+  constructor(host: HTMLElement, explorer: Explorer, kind: HeadKind | null = null) {
     this.#explorer = explorer;
+    this.#kind = kind;
     const { signal } = this.#abort;
     const handlers = (side: Side) => ({
       hover: (index: number | null) => this.#hover(side, index),
@@ -119,6 +130,7 @@ class HeadPane {
     follow(signal, () => {
       explorer.palette.value;
       explorer.threshold.value;
+      kind?.changed.value;
       this.#redraw("base");
     });
     follow(signal, () => {
@@ -182,7 +194,8 @@ class HeadPane {
       queryText: textWidth(tokens[0]),
       keyText: textWidth(tokens[1]),
       heads: data.patterns.length,
-      keyIndex: !isSelf(data),
+      // Of a long prompt both columns are rarely at the same place.
+      keyIndex: !isSelf(data) || data.info.tiled === true,
       sinks: data.info.sinks,
     });
     this.#columns = columns;
@@ -241,7 +254,11 @@ class HeadPane {
   #revealHeld(): void {
     const { query, key, locked } = this.#explorer.selection.peek();
     if (!locked) return;
+    const data = this.#explorer.data.peek();
+    const far = this.#kind !== null && data !== null && isSelf(data) && !this.#heldInSight();
     if (query !== null && query < this.#queries.count) this.#queries.reveal(query);
+    // From far away, to the token's own neighbourhood on both sides.
+    if (far && query !== null && key === null) this.#keys.reveal(query);
     if (key !== null && key < this.#keys.count) this.#keys.reveal(key);
   }
 
@@ -288,9 +305,12 @@ class HeadPane {
   #startAll(data: LayerData, columns: Columns, ratio: number): void {
     const theme = this.#explorer.palette.peek();
     const context = prepare(this.#base, columns.width, columns.height, ratio);
+    const [queries, keys] = [this.#queries.inSight(), this.#keys.inSight()];
+    this.#remark = this.#kind?.looked(data, queries, keys) ?? "";
     const { lines, hidden } = selectLines(data.patterns, {
-      queries: this.#queries.inSight(),
-      keys: this.#keys.inSight(),
+      queries,
+      keys,
+      inside: this.#kind !== null,
       threshold: this.#explorer.threshold.peek(),
       limit: MOST_LINES,
       sinks: data.info.sinks,
@@ -307,7 +327,7 @@ class HeadPane {
   #startMarks(data: LayerData, columns: Columns, ratio: number): void {
     const theme = this.#explorer.palette.peek();
     const context = prepare(this.#marks, columns.width, columns.height, ratio);
-    const aim = aimAt(data, this.#explorer.focus.peek(), this.#explorer.exact.peek());
+    const aim = aimAt(data, this.#explorer.focus.peek(), this.#explorer.exact.peek(), this.#kind?.columns);
     const heads = data.patterns.map((pattern) => pattern.head);
     const threshold = this.#explorer.threshold.peek();
     const focused = linesOf(aim, threshold, MOST_FOCUS_LINES);
@@ -336,7 +356,9 @@ class HeadPane {
     this.#renderRows(data, aim, heads);
     const all = this.#allLines;
     if (all !== null) {
-      setText(this.#note, noteOf(data, aim, { threshold, hiddenShare: this.#hiddenShare, all, focused }));
+      const drawn = { threshold, hiddenShare: this.#hiddenShare, all, focused };
+      const remark = across(aim) === null ? this.#remark : "";
+      setText(this.#note, [remark, noteOf(data, aim, drawn)].filter(Boolean).join(" · "));
     }
   }
 
