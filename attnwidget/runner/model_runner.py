@@ -20,9 +20,11 @@ from torch import Tensor, nn
 from attnwidget.capture import Captured, memory, run_with_capture
 from attnwidget.capture.chunked import may_run_in_chunks
 from attnwidget.capture.state import evaluation_mode
+from attnwidget.capture.steps import Progress
 from attnwidget.capture.store import Store
 from attnwidget.errors import AttnWidgetError, CacheError, CancelledError, CaptureError, InputError
 from attnwidget.record import AttentionRecord, ModelInfo, Predictions, Stream, Token
+from attnwidget.runner.bar import showing
 from attnwidget.runner.budget import Budget, Plan, Spill, budget_of, half_of
 from attnwidget.runner.cache import ByteCache, CacheInfo
 from attnwidget.runner.chunks import check_chunk, chunk_for
@@ -59,7 +61,6 @@ _WAIT = 0.05
 _locks: WeakKeyDictionary[nn.Module, Any] = WeakKeyDictionary()
 _locks_guard = RLock()
 
-Progress = Callable[[int, int], None]
 Cancelled = Callable[[], bool]
 
 
@@ -173,7 +174,7 @@ class ModelRunner:
         *,
         target: str | None = None,
         exact: bool | None = None,
-        progress: Progress | None = None,
+        progress: bool | Progress | None = None,
         cancelled: Cancelled | None = None,
         announce: Callable[[Plan], None] | None = None,
     ) -> AttentionRecord:
@@ -193,8 +194,9 @@ class ModelRunner:
             generates greedily.
         exact : bool, optional
             Eager run whose weights equal `output_attentions`; the runner's own setting if not given.
-        progress : callable, optional
-            Called with layers done and layers in all.
+        progress : callable or bool, optional
+            Called with work done and work in all: layers, or of a prompt in chunks what they cost. True
+            draws a tqdm bar, with an estimate of the time left.
         cancelled : callable, optional
             Asked between layers, and while another run holds the model.
         announce : callable, optional
@@ -241,10 +243,11 @@ class ModelRunner:
                 return kept
             plan = self._plan(encoded, asked, eager)
             plan.demand()
-            if announce is not None:
-                announce(plan)
-            store = self._budget.store(plan)
-            record = self._record(record_id, encoded, asked, eager, progress, cancelled, store)
+            with showing(progress, announce) as (told, announced):
+                if announced is not None:
+                    announced(plan)
+                store = self._budget.store(plan)
+                record = self._record(record_id, encoded, asked, eager, told, cancelled, store)
             self._learn(record, encoded, eager)
             self._cache.put((record_id, version), record, on_disk=record.place == "disk")
             return record
