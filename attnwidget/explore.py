@@ -44,7 +44,7 @@ def explore(
     encoder_tokens: Sequence[str] | Sequence[Token] | None = None,
     decoder_tokens: Sequence[str] | Sequence[Token] | None = None,
     exact: bool = False,
-    cache: int | str = "1 GB",
+    cache: int | str = "auto",
     wait: bool | None = None,
     **options: Any,
 ) -> AttentionExplorer:
