@@ -37,8 +37,8 @@ class Bar:
         self._bar.set_postfix_str(step.text)
 
     def announce(self, plan: Plan) -> None:
-        """Say how long the prompt is."""
-        self._said = f"{plan.tokens:,} tokens"
+        """Say how long the prompt is, and what its record takes."""
+        self._said = f"{plan.tokens:,} tokens, {plan.brief}"
 
     def close(self) -> None:
         """Leave the bar as it is."""

@@ -27,6 +27,7 @@ _AUTO_SHARE = 4
 _AUTO_LEAST = 10**9
 _SHARE = 0.8  # of the memory that is free; the rest stays for everybody else
 _ON_DEVICE = 0.25  # what a record may take of the memory that is free on an accelerator
+_WHERE: dict[Place, str] = {"memory": "in memory", "device": "on the device", "disk": "on disk"}
 _HALVES = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 _STORED = 0.5  # of what there is of a disk, for all records that are kept on it
 
@@ -91,12 +92,14 @@ class Plan:
         """One sentence for a person."""
         if not self.fits:
             return f"{self.problem} {self.advice}"
-        where = {"memory": "in memory", "device": "on the device", "disk": "on disk"}[self.place]
+        kept, where = f"{show_bytes(self.kept)} of queries and keys", _WHERE[self.place]
         more = "to work" if self.place == "memory" else "of memory to work"
-        return (
-            f"{self.tokens:,} tokens: keeps {show_bytes(self.kept)} of queries and keys {where}, "
-            f"about {show_bytes(self.working)} {more}."
-        )
+        return f"{self.tokens:,} tokens: keeps {kept} {where}, about {show_bytes(self.working)} {more}."
+
+    @property
+    def brief(self) -> str:
+        """The same in a few words, to stand beside how far the run is."""
+        return f"keeps {show_bytes(self.kept)} {_WHERE[self.place]}"
 
     def demand(self) -> None:
         """Raise the error that names every figure, if the run does not fit.

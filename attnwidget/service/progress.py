@@ -31,6 +31,7 @@ class Telling:
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
         self._told = time.monotonic()
+        self._kept = ""
 
     def __call__(self, done: int, total: int) -> None:
         """Work done, and work in all."""
@@ -38,11 +39,13 @@ class Telling:
 
     def step(self, step: Any) -> None:
         """Say which layer of which chunk is done, and how long the rest takes (`capture.steps.Step`)."""
-        self._say(step.done, step.total, step.text)
+        self._say(step.done, step.total, step.text + self._kept)
 
     def announce(self, plan: Any) -> None:
-        """Say what the run takes (`runner.budget.Plan`)."""
-        self._tell(done=0, total=0, message=plan.text)
+        """Say what a run takes that is worth it (`runner.budget.Plan`)."""
+        if plan.large:
+            self._kept = f" · {plan.brief}"
+            self._tell(done=0, total=0, message=plan.text)
 
     def _say(self, done: int, total: int, message: str) -> None:
         if time.monotonic() - self._told >= PROGRESS_SECONDS:

@@ -89,7 +89,7 @@ def test_cancelled_in_a_chunk_leaves_nothing_and_the_next_run_works() -> None:
 def test_a_bar_shows_steps_and_is_closed(capsys: pytest.CaptureFixture[str]) -> None:
     runner(chunk=7).run(IDS, progress=True)
     said = capsys.readouterr().err
-    assert "50 tokens: 100%" in said
+    assert "50 tokens, keeps 11.2 kB in memory: 100%" in said
     assert "layer 2 of 2, chunk 8 of 8" in said
     with pytest.raises(PromptTooLongError):
         runner(chunk=7).run(IDS * 20, progress=True)
