@@ -1,6 +1,7 @@
 // The first bar: which model, which prompt, run or cancel, and how far a run has come.
 import type { ExplorerApp } from "../core/explorer";
 import { isSnapshot } from "../core/fidelity";
+import { unitOf } from "../core/shown";
 import { formatCount } from "../math/format";
 import type { OpenMeta, SiteInfo } from "../wire/schema.gen";
 import { el, follow, onResize, setAttribute, setText } from "./dom";
@@ -34,6 +35,9 @@ export function describeModel(meta: OpenMeta, site: SiteInfo): string {
 export function shortName(name: string): string {
   return name.split(/[/\\]/).filter(Boolean).at(-1) ?? name;
 }
+
+/** Prompts of more characters do not fit into their box: it says how many there are. */
+const LONG = 1000;
 
 const NO_KERNEL = "This is a snapshot. A new prompt needs a kernel: run the cell in a notebook.";
 
@@ -87,12 +91,13 @@ export function createHeader(app: ExplorerApp, abort: AbortSignal): HTMLElement 
   const button = el("button", { type: "button", class: "aw-run" }, "Run");
   const steps = el("span", { class: "aw-steps" });
   const fixed = el("span", { class: "aw-steps", title: NO_KERNEL }, "snapshot");
+  const length = el("div", { class: "aw-length" });
   const bar = el("div", { class: "aw-progress", role: "progressbar", "aria-label": "Progress of the run" });
   const header = el(
     "header",
     { class: "aw-bar aw-header" },
     createBadge(app, abort),
-    el("div", { class: "aw-prompts" }, prompt, context),
+    el("div", { class: "aw-prompts" }, prompt, context, length),
     steps,
     fixed,
     button,
@@ -100,7 +105,15 @@ export function createHeader(app: ExplorerApp, abort: AbortSignal): HTMLElement 
   );
 
   const edited = () => prompt.value !== app.prompt.peek() || context.value !== app.context.peek();
-  const mark = () => setAttribute(header, "data-edited", edited());
+  const mark = () => {
+    const changed = edited();
+    setAttribute(header, "data-edited", changed);
+    const many = prompt.value.length;
+    length.hidden = many < LONG;
+    const now = app.data.value;
+    const read = now === null ? "" : `${formatCount(now.queryTokens.label.length)} ${unitOf(now.record)}s`;
+    setText(length, `${formatCount(many)} characters · ${changed ? "not run yet" : read}`);
+  };
   const submit = () => {
     if (app.running.peek() || !app.canRun.peek()) return;
     app.run(prompt.value, context.hidden ? "" : context.value);
@@ -154,6 +167,7 @@ export function createHeader(app: ExplorerApp, abort: AbortSignal): HTMLElement 
     const known = running && total > 0;
     setText(steps, running ? message || (known ? `layer ${done} of ${total}` : "running") : "");
     steps.hidden = !running;
+    steps.title = message;
     bar.hidden = !running;
     setAttribute(bar, "aria-valuenow", known ? done : null);
     setAttribute(bar, "aria-valuemin", known ? 0 : null);

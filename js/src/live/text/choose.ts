@@ -20,6 +20,7 @@ export function listenForChoice(
   /** Where a stretch begins that a Shift would extend. */
   let from: number | null = null;
   let dragged: number | null = null;
+  /** The last key moved on with Shift. */
   let extending = false;
   const on = <K extends keyof HTMLElementEventMap>(
     name: K,
@@ -29,6 +30,7 @@ export function listenForChoice(
   on("pointerdown", (event) => {
     const token = tokenOf(event.target);
     dragged = null;
+    extending = false;
     if (event.button !== 0 || token === null || event.shiftKey) return;
     from = token;
     dragged = token;
@@ -56,9 +58,6 @@ export function listenForChoice(
       if (!extending) from = token;
       extending = true;
     } else extending = false;
-  });
-  on("keyup", (event) => {
-    if (event.key === "Shift") extending = false;
   });
   on("focusin", (event) => {
     const token = tokenOf(event.target);
