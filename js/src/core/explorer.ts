@@ -5,7 +5,7 @@ import type { Source, Transport } from "../transport/types";
 import { WireError } from "../wire/errors";
 import type { ErrorInfo, Filters, HeadNote, HeadRef, OpenMeta, Theme, View } from "../wire/schema.gen";
 import { clampPlace, clampSelection, findLayer, findSite, NOTHING_HELD, type Place, tokensOf } from "./clamp";
-import { followAnswer, type Wanted } from "./follow-answer";
+import { type AskAgain, followAnswer, type Wanted } from "./follow-answer";
 import { whenIdle } from "./idle";
 import { Latest } from "./latest";
 import { LayerLoader, readPredictions } from "./loader";
@@ -39,6 +39,8 @@ export interface ExplorerApp extends Explorer {
   readonly notice: ReadonlySignal<string>;
   /** Who answers now. */
   source(): Source;
+  /** Asks for what is known of all heads again. */
+  readonly again: { readonly model: AskAgain<"model">; readonly metrics: AskAgain<"metrics"> };
   /** Why a pinned head is not shown. */
   readonly pinError: ReadonlySignal<ErrorInfo | null>;
   run(prompt: string, context: string): void;
@@ -329,7 +331,7 @@ export function createExplorer(
     const now = view.value === "model" ? here.value : null;
     return now && { record: now.record.record, args: { site: now.site.kind } };
   });
-  const model = followAnswer(
+  const [model, moreModel] = followAnswer(
     transport,
     {
       kind: "model",
@@ -352,7 +354,7 @@ export function createExplorer(
     const now = view.value === "model" || view.value === "metrics" ? here.value : null;
     return now && { record: now.record.record, args: { site: now.site.kind }, also: measured.value };
   });
-  const metrics = followAnswer(
+  const [metrics, moreMetrics] = followAnswer(
     transport,
     {
       kind: "metrics",
@@ -374,7 +376,7 @@ export function createExplorer(
     return { record: meta.record, args: { site: of.kind, layer: info.layer, head, query } };
   });
   const reader = new TermsReader(TERMS_BYTES);
-  const terms = followAnswer(
+  const [terms] = followAnswer(
     transport,
     {
       kind: "neuron",
@@ -459,6 +461,7 @@ export function createExplorer(
     silent: reports.silent,
     notice: transport.notice ?? NO_NOTICE,
     source: () => transport.kind,
+    again: { model: moreModel, metrics: moreMetrics },
     pinError: pins.error,
     hold(next) {
       const empty = next === null || (next.query === null && next.key === null);

@@ -25,25 +25,32 @@ export interface Followed<K extends keyof Requests, T> {
   readonly onError: (record: string, error: unknown) => void;
 }
 
+/** Asks again with other arguments and shows the answer in place of the last one; false if that is no longer wanted. */
+export type AskAgain<K extends keyof Requests> = (more: Partial<Requests[K]["args"]>) => Promise<boolean>;
+
 /** The last whole answer; it stays until the next is here. */
 export function followAnswer<K extends keyof Requests, T>(
   transport: Transport,
   { kind, wanted, send, read, budget, bytes, onError }: Followed<K, T>,
   abort: AbortSignal,
-): ReadonlySignal<T | null> {
+): [shown: ReadonlySignal<T | null>, again: AskAgain<K>] {
   const cache = new Lru<T>(budget);
   const shown = signal<T | null>(null);
-  const latest = new Latest<Wanted<K>>(async (job) => {
+  const ask = async (job: Wanted<K>, args: Requests[K]["args"]): Promise<boolean> => {
+    const { record } = job;
     const key = JSON.stringify(job);
-    if (abort.aborted || cache.get(key) !== undefined) return;
+    const reply = await transport.request(kind, args, { record, signal: abort });
+    const value = read(record, reply);
+    const received = reply.buffers.reduce((sum, view) => sum + view.byteLength, 0);
+    cache.set(key, value, bytes?.(value) ?? received);
+    const here = !abort.aborted && JSON.stringify(wanted.peek()) === key;
+    if (here) shown.value = value;
+    return here;
+  };
+  const latest = new Latest<Wanted<K>>(async (job) => {
+    if (abort.aborted || cache.get(JSON.stringify(job)) !== undefined) return;
     try {
-      const { record } = job;
-      const reply = await transport.request(kind, send?.(job) ?? job.args, { record, signal: abort });
-      const value = read(record, reply);
-      const received = reply.buffers.reduce((sum, view) => sum + view.byteLength, 0);
-      cache.set(key, value, bytes?.(value) ?? received);
-      const now = wanted.peek();
-      if (!abort.aborted && now !== null && JSON.stringify(now) === key) shown.value = value;
+      await ask(job, send?.(job) ?? job.args);
     } catch (error) {
       onError(job.record, error);
     }
@@ -62,5 +69,11 @@ export function followAnswer<K extends keyof Requests, T>(
     }
   });
   abort.addEventListener("abort", stop, { once: true });
-  return shown;
+  return [
+    shown,
+    async (more) => {
+      const now = wanted.peek();
+      return now !== null && !abort.aborted && ask(now, { ...now.args, ...more });
+    },
+  ];
 }

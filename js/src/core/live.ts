@@ -75,7 +75,9 @@ export function createLive(host: LiveHost, start?: StartLive): Live {
       });
   };
   const stop = effect(() => {
-    if (host.app.data.value?.info.tiled) want();
+    const { data, model, metrics } = host.app;
+    const sampled = [model.value, metrics.value].some((of) => of && of.sampled < of.queries);
+    if (sampled || data.value?.info.tiled) want();
   });
   host.signal.addEventListener("abort", stop, { once: true });
   return { parts, failed, want };

@@ -19,6 +19,7 @@ export function readMetrics(record: string, meta: MetricsMeta, buffers: readonly
   const values = readArray(meta.values, buffers, "f4");
   const baselines = readArray(meta.baselines, buffers, "f4");
   const counts = readArray(meta.counts, buffers, "i4");
+  const margins = meta.margins && readArray(meta.margins, buffers, "f4");
   return {
     record,
     site: meta.site,
@@ -33,6 +34,7 @@ export function readMetrics(record: string, meta: MetricsMeta, buffers: readonly
         value: values[at] as number,
         baseline: baselines[at] as number,
         count: counts[at] as number,
+        ...(margins && { margin: margins[at] as number }),
       };
     },
   };
@@ -42,6 +44,16 @@ export function readMetrics(record: string, meta: MetricsMeta, buffers: readonly
 export interface HeadMeasure extends Measured {
   readonly info: MetricInfo;
 }
+
+/** Whether this is what was there before, of more queries. */
+export function isRefined(now: Sampled | null, before: Sampled | null): boolean {
+  return (
+    now !== null && before?.record === now.record && before.site === now.site && before.sampled < now.sampled
+  );
+}
+
+/** What is known of the heads of a record from some of its queries. */
+type Sampled = Pick<HeadMetrics, "record" | "site" | "sampled">;
 
 /** Whether the metrics are of what is on screen. */
 export function areOf(

@@ -91,6 +91,8 @@ export interface Measured {
   readonly baseline: number;
   /** Queries (or cells, see `counted`) that the value is over. */
   readonly count: number;
+  /** Half width of the value's 95 % confidence interval, where queries were sampled and there is one. */
+  readonly margin?: number;
 }
 
 /** Every metric of every head of one kind of attention. */

@@ -5,6 +5,7 @@ import { el } from "../ui/dom";
 import { followColumns } from "./columns";
 import { createTiledHead } from "./head";
 import { createTiledMatrix } from "./matrix";
+import { createRefiner } from "./refine";
 import { createLongText } from "./text";
 import { TileHub } from "./tiles/hub";
 
@@ -18,6 +19,6 @@ export const start: StartLive = (host) => {
       matrix: createTiledMatrix(hub),
       text: createLongText(host, failed),
     },
-    bar: el("div", { class: "al-bar" }),
+    bar: el("div", { class: "al-bar" }, createRefiner(host)),
   };
 };

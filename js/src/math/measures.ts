@@ -40,6 +40,15 @@ export function formatMeasure(value: number, unit: string): string {
   return value.toFixed(large < 10 ? 2 : large < 1000 ? 1 : 0);
 }
 
+/** A value with its 95 % confidence interval, where it is an estimate that has one. */
+export function formatEstimate(
+  { value, margin }: { readonly value: number; readonly margin?: number },
+  unit: string,
+): string {
+  const text = formatMeasure(value, unit);
+  return margin ? `${text} ± ${formatMeasure(margin, unit)}` : text;
+}
+
 /** Labelled places of a legend, ends included. */
 export function spanTicks(span: Span, unit: string, scale: Scale): readonly Tick[] {
   const shares = scale === "log" ? [0, 0.01, 1] : scale === "sqrt" ? [0, 0.25, 1] : [0, 0.5, 1];

@@ -224,3 +224,46 @@ describe("the table", () => {
     expect(say(".ap-table-shown")).toBe("copied 11 rows");
   });
 });
+
+describe("values that are read on", () => {
+  const sampled = (read: number, shift: number): HeadMetrics => {
+    const whole = sampleMetrics();
+    return {
+      ...whole,
+      queries: 32_768,
+      sampled: read,
+      of: (metric, row, head) => {
+        const one = whole.of(metric, row, head);
+        return { ...one, value: one.value + shift * (row + head), margin: 0.03 };
+      },
+    };
+  };
+  const rest = () => new Promise((resolve) => setTimeout(resolve));
+
+  it("come with their intervals and the size of the sample", async () => {
+    await open(sampled(128, 0));
+    expect(cell("description")).toContain("SHARE .50 ± .03 · even spread .25");
+    expect(say(".ap-legend-note")).toBe("sampled 128 of 32,768 queries");
+  });
+
+  it("change nobody's place while the table or the list is in use", async () => {
+    const explorer = await open(sampled(128, 0));
+    const options = all("option");
+    await table();
+    all("th button")[2]?.click();
+    const focused = all("tbody button")[0] as HTMLElement;
+    focused.focus();
+    const before = column(2);
+    explorer.metrics.value = sampled(256, -1);
+    await frame();
+    expect(document.activeElement).toBe(focused);
+    expect(column(2)).toEqual(before);
+    expect(say("caption")).toContain("sampled 128 of");
+    expect(all("option")).toEqual(options);
+    focused.blur();
+    await rest();
+    await frame();
+    expect(column(2)).not.toEqual(before);
+    expect(say("caption")).toContain("sampled 256 of");
+  });
+});

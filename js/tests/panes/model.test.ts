@@ -99,7 +99,9 @@ describe("the model pane", () => {
     explorer.layer.value = 5;
     await frame();
     expect(say(".ap-card")).not.toContain("strongest");
-    expect(say(".ap-legend-note")).toBe("sampled 128 of 4,096 queries · a dot is the largest of 2 × 4 cells");
+    expect(say(".ap-legend-note")).toBe(
+      "sampled 128 of 4,096 queries · a dot is the largest of about 2 × 4 cells",
+    );
   });
 
   it("has ways to the other views, and closes", async () => {
@@ -226,4 +228,34 @@ describe("the model pane", () => {
     await frame();
     expect(stage.host.childElementCount).toBe(0);
   });
+});
+
+it("keeps heads in their places while the grid is in use, and sorts again after", async () => {
+  const explorer = await open(thumbnails());
+  const sampled = (read: number, best: number) => ({
+    ...sampleMetrics({ queries: 4096, sampled: read }),
+    of: (_: number, row: number, head: number) => {
+      return { value: 4 * row + head === best ? 0.9 : 0.1, baseline: 0.1, count: 9, margin: 0.02 };
+    },
+  });
+  explorer.order.value = "metric";
+  explorer.metrics.value = sampled(16, 5);
+  await frame();
+  const grid = find("[role=grid]") as HTMLElement;
+  grid.focus();
+  await press("Home");
+  expect(name()).toBe("Layer 2, head 1");
+  expect(find("[role=gridcell]")?.getAttribute("aria-description")).toContain("SHARE .90 ± .02");
+  explorer.metrics.value = sampled(32, 2);
+  await frame();
+  await press("End");
+  await press("Home");
+  expect(name()).toBe("Layer 2, head 1");
+  expect(find("[role=gridcell]")?.getAttribute("aria-description")).toContain("SHARE .10 ± .02");
+  grid.blur();
+  await new Promise((resolve) => setTimeout(resolve));
+  await frame();
+  grid.focus();
+  await press("Home");
+  expect(name()).toBe("Layer 1, head 2");
 });

@@ -64,3 +64,15 @@ export function onResize(node: Element, changed: () => void, signal: AbortSignal
   };
   watchRatio();
 }
+
+/** Whether someone points at an element or is in it with the keyboard: what they look at stays in its place. */
+export function isInUse(root: Element): boolean {
+  return root.matches(":hover") || root.contains((root.getRootNode() as Document).activeElement);
+}
+
+/** Calls `left` once an element is no longer in use. */
+export function onLeave(root: Element, left: () => void, signal: AbortSignal): void {
+  // While it is told of what leaves, nothing has the focus yet.
+  const ask = () => setTimeout(() => isInUse(root) || left());
+  for (const type of ["pointerleave", "focusout"]) root.addEventListener(type, ask, { signal });
+}

@@ -11,8 +11,14 @@ export function createMetricSelect(explorer: Explorer, signal: AbortSignal): HTM
     group.append(...options);
     return group;
   };
+  let known = "";
   follow(signal, () => {
     const infos = explorer.metrics.value?.metrics ?? [];
+    const names = JSON.stringify(infos.map(({ name, title }) => [name, title]));
+    select.value = explorer.metric.value;
+    // More queries of the same metrics leave the list alone: it may be open.
+    if (names === known) return;
+    known = names;
     const option = ({ name, title }: (typeof infos)[number]) => element("option", "", { value: name }, title);
     const standard = infos.filter(({ own }) => !own).map(option);
     const own = infos.filter((info) => info.own).map(option);

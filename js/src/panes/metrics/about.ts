@@ -2,7 +2,7 @@
 import type { Explorer, HeadMetrics } from "../../core/types";
 import type { Place } from "../../math/arrange";
 import { decimal, formatCount } from "../../math/format";
-import { formatMeasure } from "../../math/measures";
+import { formatEstimate, formatMeasure } from "../../math/measures";
 import { ordinal } from "../../ui/reading";
 import type { MetricInfo } from "../../wire/schema.gen";
 import { element, setText } from "../kit/dom";
@@ -60,7 +60,7 @@ export class About {
 
   show({ metrics, index, ranked, place }: AboutLook): void {
     const info = metrics.metrics[index] as MetricInfo;
-    if (this.#info !== info || this.#ranked !== ranked) {
+    if (this.#info?.name !== info.name || this.#ranked !== ranked) {
       this.#info = info;
       this.#ranked = ranked;
       this.#describe(metrics, index, info, ranked);
@@ -80,14 +80,15 @@ export class About {
   /** A head's value beside its baseline, count and rank. */
   sentence(metrics: HeadMetrics, index: number, place: Place): string {
     const { title, unit, counted } = metrics.metrics[index] as MetricInfo;
-    const { value, baseline, count } = metrics.of(index, place.row, place.head);
+    const measured = metrics.of(index, place.row, place.head);
+    const { value, baseline, count } = measured;
     if (count === 0 || Number.isNaN(value)) return `${title} n/a: no eligible ${counted}`;
     const larger =
       this.#ranked?.filter(({ row, head }) => metrics.of(index, row, head).value > value).length ?? 0;
     const rank = `${ordinal(larger + 1).replace(/^\d+/, formatCount(larger + 1))} of ${formatCount(this.#ranked?.length ?? 1)}`;
     const even = `even spread ${formatMeasure(baseline, unit)}`;
     const one = count === 1 ? counted.replace(/ies$/, "y").replace(/s$/, "") : counted;
-    return `${title} ${formatMeasure(value, unit)} · ${even} · over ${formatCount(count)} ${one} · ${rank}`;
+    return `${title} ${formatEstimate(measured, unit)} · ${even} · over ${formatCount(count)} ${one} · ${rank}`;
   }
 
   #describe(metrics: HeadMetrics, index: number, info: MetricInfo, ranked: readonly Place[]): void {

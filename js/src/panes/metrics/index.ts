@@ -2,7 +2,7 @@
 
 import { signal as createSignal } from "@preact/signals-core";
 import { isSnapshot } from "../../core/fidelity";
-import { areOf } from "../../core/measures";
+import { areOf, isRefined } from "../../core/measures";
 import { isHead, togglePins } from "../../core/pinned";
 import type { CreatePane, Explorer, HeadMetrics } from "../../core/types";
 import { drawHatchArea } from "../../draw/hatch";
@@ -14,7 +14,7 @@ import { formatMeasure, meanOf, positionOf, type Span, shareOf } from "../../mat
 import { layOut, PICTURES } from "../../math/overview";
 import { createSwitch } from "../../ui/controls";
 import { follow } from "../../ui/dom";
-import { element, onFrame, onResize, setText } from "../kit/dom";
+import { element, isInUse, onFrame, onLeave, onResize, setText } from "../kit/dom";
 import { HeadGrid } from "../kit/head-grid";
 import { type Chosen, chosenMetric } from "../kit/metric-chosen";
 import { createMetricSelect } from "../kit/metric-select";
@@ -55,6 +55,9 @@ class MetricsPane {
   readonly #frameTask;
   readonly #hatch = document.createElement("canvas");
   #ranked: readonly Place[] = [];
+  /** What was last shown, and what the table shows: it waits while it is in use. */
+  #before: HeadMetrics | null = null;
+  #tabled: HeadMetrics | null = null;
   #dirty = { layout: true, look: true, place: true };
 
   constructor(host: HTMLElement, explorer: Explorer) {
@@ -106,7 +109,15 @@ class MetricsPane {
       this.#redraw("layout", "look", "place");
     });
     follow(signal, () => {
-      explorer.metrics.value;
+      const now = explorer.metrics.value;
+      const refined = isRefined(now, this.#before);
+      this.#before = now;
+      if (!refined) this.#redraw("layout", "look", "place");
+      else if (isInUse(this.#root)) this.#redraw("look");
+      else this.#redraw("layout", "look");
+    });
+    onLeave(this.#root, () => this.#redraw("layout", "look"), signal);
+    follow(signal, () => {
       explorer.metric.value;
       explorer.filters.value.heads;
       this.#redraw("layout", "look", "place");
@@ -176,8 +187,11 @@ class MetricsPane {
       const offered = this.#explorer.filters.peek().heads;
       this.#ranked = ranked(metrics, offered, ({ row, head }) => metrics.of(chosen.index, row, head).value);
     }
-    if (this.#form.peek() === "table") this.#showTable(metrics);
-    else this.#showMap(metrics, chosen);
+    const held = isRefined(metrics, this.#tabled) && isInUse(this.#root);
+    if (!held) this.#tabled = metrics;
+    if (this.#form.peek() === "table") {
+      if (!held || this.#dirty.place) this.#showTable(this.#tabled as HeadMetrics);
+    } else this.#showMap(metrics, chosen);
     this.#dirty = { layout: false, look: false, place: false };
     this.#speak(metrics, chosen);
     this.#root.dataset.drawn = this.#form.peek();

@@ -1,5 +1,5 @@
 // The model pane: every head of every layer as a small picture, in the model's order or by a metric; one opens in place.
-import { areOf, measuresOf, strongestMeasures } from "../../core/measures";
+import { areOf, isRefined, measuresOf, strongestMeasures } from "../../core/measures";
 import { createPattern } from "../../core/pattern";
 import { isHead, togglePins } from "../../core/pinned";
 import type { CreatePane, Explorer, HeadMetrics, ModelThumbnails, Pattern } from "../../core/types";
@@ -7,13 +7,13 @@ import type { OverviewData } from "../../draw/overview";
 import { type Arrangement, byLayer, inLines, type Place, ranked } from "../../math/arrange";
 import { decimal, formatCount, formatWeight } from "../../math/format";
 import { isolate } from "../../math/labels";
-import { formatMeasure, meanOf, shareOf } from "../../math/measures";
+import { formatEstimate, formatMeasure, meanOf, shareOf } from "../../math/measures";
 import { cornerOf, layOut, layOutLines, type Overview, PICTURES } from "../../math/overview";
 import { follow } from "../../ui/dom";
 import { MAX_SEARCH, strongestLinks } from "../../ui/reading";
 import type { HeadRef } from "../../wire/schema.gen";
 import { U8_LEVELS } from "../../wire/schema.gen";
-import { element, onFrame, onResize, setText } from "../kit/dom";
+import { element, isInUse, onFrame, onLeave, onResize, setText } from "../kit/dom";
 import { HeadGrid } from "../kit/head-grid";
 import { Legend } from "../kit/legend";
 import { type Chosen, chosenMetric } from "../kit/metric-chosen";
@@ -102,12 +102,27 @@ class ModelPane {
       },
       { signal },
     );
+    // What is read on changes pictures and values, and no head's place under the pointer.
+    let before: ModelThumbnails | null = null;
     follow(signal, () => {
-      explorer.model.value;
-      this.#redraw("pictures", "layout", "place");
+      const now = explorer.model.value;
+      if (isRefined(now, before)) this.#redraw("pictures");
+      else this.#redraw("pictures", "layout", "place");
+      before = now;
     });
+    let measured: HeadMetrics | null = null;
+    const rearrange = () => {
+      if (explorer.order.peek() === "metric" && !isInUse(this.#stage)) this.#redraw("layout");
+    };
     follow(signal, () => {
-      explorer.metrics.value;
+      const now = explorer.metrics.value;
+      if (!isRefined(now, measured)) this.#redraw("layout", "place");
+      measured = now;
+      this.#redraw();
+      rearrange();
+    });
+    onLeave(this.#stage, rearrange, signal);
+    follow(signal, () => {
       explorer.metric.value;
       explorer.order.value;
       explorer.filters.value.heads;
@@ -260,7 +275,8 @@ class ModelPane {
     if (model.sampled < model.queries) {
       notes.push(`sampled ${formatCount(model.sampled)} of ${formatCount(model.queries)} queries`);
     }
-    if (Math.max(queries, keys) > 1) notes.push(`a dot is the largest of ${queries} × ${keys} cells`);
+    const about = model.sampled < model.queries ? "about " : "";
+    if (Math.max(queries, keys) > 1) notes.push(`a dot is the largest of ${about}${queries} × ${keys} cells`);
     if (this.#explorer.data.peek()?.record.precision?.form === "top")
       notes.push("pictures of whole patterns");
     const { masked, nan } = this.#pictures;
@@ -379,8 +395,9 @@ class ModelPane {
     const others = strongestMeasures(metrics, layer, head, IN_CARD).filter(
       (one) => one.info.name !== info.name,
     );
-    return [...first, ...others].slice(0, IN_CARD).map(({ info: { title, unit }, value, baseline }) => {
-      return `${title} ${formatMeasure(value, unit)} (even spread ${formatMeasure(baseline, unit)})`;
+    return [...first, ...others].slice(0, IN_CARD).map((one) => {
+      const { title, unit } = one.info;
+      return `${title} ${formatEstimate(one, unit)} (even spread ${formatMeasure(one.baseline, unit)})`;
     });
   }
 
@@ -448,7 +465,7 @@ class ModelPane {
   #measureOf(measuring: Measuring | null, place: Place): string {
     if (measuring === null) return "";
     const { title, unit } = measuring.info;
-    return `${title} ${formatMeasure(this.#valueOf(measuring, place), unit)}`;
+    return `${title} ${formatEstimate(measuring.metrics.of(measuring.index, place.row, place.head), unit)}`;
   }
 
   /** The strongest link of a head whose picture shows every cell; of blocks of cells nothing is said. */
