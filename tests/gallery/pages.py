@@ -39,6 +39,7 @@ CASES = (
     "terms",
     "keys4096",
     "heads64",
+    "long",
     "empty",
     "pins",
     "pair",

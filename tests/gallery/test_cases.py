@@ -84,8 +84,8 @@ def look(page: Page, view: str) -> None:
         assert drawn(page) >= 12
 
 
-ELSEWHERE = {"empty", "norms"}
-"""Cases with tests of their own: nothing to draw, and merged words, which have no scores."""
+ELSEWHERE = {"empty", "norms", "long"}
+"""Cases with tests of their own: nothing to draw, merged words, which have no scores, a prompt in tiles."""
 
 
 def test_the_cases_are_those_of_the_page(gallery: Gallery) -> None:

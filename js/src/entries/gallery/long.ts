@@ -6,7 +6,9 @@ import {
   type ColumnArgs,
   type LayerArgs,
   MASKED,
+  type MetricsArgs,
   type ModelArgs,
+  type NeuronArgs,
   type OpenMeta,
   type Requests,
   type RowArgs,
@@ -17,7 +19,8 @@ import {
   U8_MASKED,
   UNREAD,
 } from "../../wire/schema.gen";
-import { longHead, longStretch, longWeight } from "./long-weights";
+import { type LongHead, longHead, longStretch, longWeight } from "./long-weights";
+import { info } from "./metrics";
 import { Buffers, createOpen, createSite, createTokens } from "./record";
 
 export interface LongSpec {
@@ -41,7 +44,7 @@ export function longOpen({ tokens, layers, heads }: LongSpec): OpenMeta {
     at === 0 ? "<s>" : (words[(at * 5 + (at >> 5)) % words.length] as string),
   );
   const site = createSite("decoder", layers, heads, { tiled: true });
-  return createOpen(`long${tokens}`, "made-up-long", { decoder: createTokens(pieces) }, [site]);
+  return createOpen("long", "made-up-long", { decoder: createTokens(pieces) }, [site]);
 }
 
 function compand(weight: number): number {
@@ -241,6 +244,49 @@ export function createLongAnswer(spec: LongSpec): Answer {
     };
   }
 
+  /** Two shares that the rule fixes; how sure a kernel would be of them grows with what it has read. */
+  function answerMetrics({ site, more }: MetricsArgs): Reply<"metrics"> {
+    const sampled = more
+      ? progress("metrics", 256, tokens, (n) => 4 * n)
+      : (read.get("metrics") ?? progress("metrics", 128, tokens, (n) => n));
+    const heads = everyHead.flatMap((count, layer) =>
+      Array.from({ length: count }, (_, head) => longHead(layer, head)),
+    );
+    const parts = [(of: LongHead) => of.first, (of: LongHead) => of.previous];
+    const shape = [parts.length, heads.length];
+    const buffers = new Buffers();
+    const each = (value: (of: LongHead, part: (of: LongHead) => number) => number) =>
+      buffers.add(Float32Array.from(parts.flatMap((part) => heads.map((of) => value(of, part)))), shape);
+    const meta = {
+      site,
+      layers: everyHead.map((_, layer) => layer),
+      heads: everyHead,
+      metrics: [
+        info("first", "First token", "weight on the first token"),
+        info("previous", "Previous token", "weight on the token before"),
+      ],
+      values: each((of, part) => part(of)),
+      baselines: each(() => Math.log(tokens) / tokens),
+      counts: buffers.add(new Int32Array((shape[0] as number) * heads.length).fill(sampled), shape),
+      queries: tokens,
+      sampled,
+    };
+    const margins = each((of, part) => (2 * Math.sqrt(part(of) * (1 - part(of)))) / Math.sqrt(sampled));
+    return { meta: sampled < tokens ? { ...meta, margins } : meta, buffers: buffers.views };
+  }
+
+  /** Of a record made by rule only weights are known. */
+  function answerNeuron({ site, layer, head, query }: NeuronArgs): Reply<"neuron"> {
+    const row = answerRow({ site, layer, heads: [head], query });
+    const unknown = { q: null, k: null, bias: null, scores: null, scaling: null, softcap: null };
+    const weights = { ...row.meta.weights, shape: [tokens] };
+    const meta = { site, layer, head, query, ...unknown, weights, sink: 0, sink_score: null };
+    return {
+      meta: { ...meta, kv_head: head, shared: [head], rotary: false },
+      buffers: row.buffers,
+    };
+  }
+
   const answer = (kind: keyof Requests, args: unknown): unknown => {
     if (kind === "open") return { meta: open, buffers: [] };
     if (kind === "layer") return answerLayer(args as LayerArgs);
@@ -249,6 +295,8 @@ export function createLongAnswer(spec: LongSpec): Answer {
     if (kind === "tiles") return answerTiles(args as TilesArgs);
     if (kind === "column") return answerColumn(args as ColumnArgs);
     if (kind === "strips") return answerStrips(args as StripsArgs);
+    if (kind === "metrics") return answerMetrics(args as MetricsArgs);
+    if (kind === "neuron") return answerNeuron(args as NeuronArgs);
     if (kind === "cancel") return { meta: args, buffers: [] };
     throw new WireError({
       code: "fixture",

@@ -27,7 +27,12 @@ type Rule = (
 
 const QUERIES = "Queries that see such a key and another one.";
 
-function info(name: string, title: string, formula: string, more: Partial<MetricInfo> = {}): MetricInfo {
+export function info(
+  name: string,
+  title: string,
+  formula: string,
+  more: Partial<MetricInfo> = {},
+): MetricInfo {
   return {
     name,
     title,

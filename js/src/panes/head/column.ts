@@ -1,5 +1,5 @@
 // One column of tokens: buttons in a list, of which only those in sight exist; roving keyboard focus.
-import { COLUMN_PAD, columnHeight, rowsInSight, scrollTo } from "../../math/columns";
+import { COLUMN_PAD, columnHeight, rowCentre, rowsInSight, scrollTo } from "../../math/columns";
 import type { Range } from "../../math/lines";
 import type { Tokens } from "../../wire/schema.gen";
 import { element, setAttribute, setText } from "../kit/dom";
@@ -155,6 +155,13 @@ export class TokenColumn {
     if (place === null) return;
     const scroll = scrollTo(index, place.row, this.scroll, place.height, this.count);
     if (scroll !== this.scroll) this.scroller.scrollTop = scroll;
+  }
+
+  /** Brings a row into the middle. */
+  centre(index: number): void {
+    const place = this.#place;
+    if (place !== null && index < this.count)
+      this.scroller.scrollTop = rowCentre(index, place.row, 0) - place.height / 2;
   }
 
   #show(index: number, tokens: Tokens, place: ColumnPlace): void {

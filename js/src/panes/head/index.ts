@@ -255,10 +255,13 @@ export class HeadPane {
     const { query, key, locked } = this.#explorer.selection.peek();
     if (!locked) return;
     const data = this.#explorer.data.peek();
-    const far = this.#kind !== null && data !== null && isSelf(data) && !this.#heldInSight();
+    const at = query === null ? key : key === null ? query : null;
+    if (this.#kind !== null && data !== null && isSelf(data) && at !== null && !this.#heldInSight()) {
+      // From far away, to the token's own neighbourhood on both sides.
+      for (const column of [this.#queries, this.#keys]) column.centre(at);
+      return;
+    }
     if (query !== null && query < this.#queries.count) this.#queries.reveal(query);
-    // From far away, to the token's own neighbourhood on both sides.
-    if (far && query !== null && key === null) this.#keys.reveal(query);
     if (key !== null && key < this.#keys.count) this.#keys.reveal(key);
   }
 
