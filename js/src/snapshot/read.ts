@@ -55,6 +55,7 @@ function checkReplies({ open, sites, predictions }: SnapshotHeader, buffers: rea
     read(metrics.values, "f4", metrics.metrics.length, all);
     read(metrics.baselines, "f4", metrics.metrics.length, all);
     read(metrics.counts, "i4", metrics.metrics.length, all);
+    if (metrics.margins) read(metrics.margins, "f4", metrics.metrics.length, all);
   }
   if (predictions === null) return;
   const [positions = 0, count = 0] = predictions.index.shape;
