@@ -395,18 +395,18 @@ class Engine:
             return Column(np.zeros((0, 0), dtype=dtype), 0, 0)
         queries, values = pairs[0][0].queries, self._held(pairs, kind, first, last, dtype)
         left = (values == UNREAD).any(0)
-        tasks: list[list[tuple[Site, int, NDArray[np.floating], Ints]]] = []
-        for group in spread_groups(queries):
-            # Rows of all heads in step, so that a part of the work says something of each.
-            parts = _parts([group[left[group]]], self._source(pairs[0][0], kind).rows_at_once)
-            tasks.append(
-                [(*pair, row, part) for part in parts for pair, row in zip(pairs, values, strict=True)]
-            )
-        tasks = [group for group in tasks if group]
-        work.first = len(tasks[0]) if tasks else 0
-        share(
-            lambda task: self._fill(kind, *task, first, last, work), chain.from_iterable(tasks), work.stopped
+        at_once = self._source(pairs[0][0], kind).rows_at_once
+        groups = [group[left[group]] for group in spread_groups(queries)]
+        # Rows of all heads in step, so that a part of the work says something of each. A first answer is of
+        # the first group, later ones of what fits the time.
+        begun = len(groups[0]) == 0
+        work.first = 1 if begun else len(pairs) * len(list(_parts(groups[:1], at_once)))
+        tasks = (
+            (*pair, row, part)
+            for part in _parts(groups, at_once)
+            for pair, row in zip(pairs, values, strict=True)
         )
+        share(lambda task: self._fill(kind, *task, first, last, work), tasks, work.stopped)
         work.check()
         return Column(values.copy(), int((values != UNREAD).all(0).sum()), queries)
 

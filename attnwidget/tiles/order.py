@@ -43,7 +43,7 @@ def reading_order(rows: Ints, level: int, queries: int) -> list[Ints]:
     return [group for group in np.split(rows[order], ends) if group.size]
 
 
-SPREAD = 64
+SPREAD = 32
 """Queries that are read first where no pixel says how many: each group after it doubles their number."""
 
 

@@ -17,7 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from attnwidget.record.edges import seeing
 from attnwidget.record.qk import QKSite
+from attnwidget.record.rows import LEAST, finish, normaliser, queries, raise_rows
 from attnwidget.record.sites import Floats
 from attnwidget.tiles.source import Measured
 from attnwidget.wire.schema import Pool
@@ -30,14 +32,14 @@ ROWS = 128
 BLOCK_CELLS = 1 << 17
 """Scores of a block: 512 kB, which fit a core's cache."""
 
-FEWEST_ROWS = 16
+TOGETHER = 32
+"""Queries side by side, a multiple of what vector units pool in one go."""
+
+FEWEST_ROWS = 32
 """Queries of a block at least, however far apart."""
 
 DEVICE_ROWS, DEVICE_CELLS = 1024, 1 << 24
 """The same on an accelerator, which is busy only with larger blocks."""
-
-LEAST = -3e38
-"""Stands for the largest score where there is none: what is subtracted has to be a number."""
 
 CONVERTED = 4
 """Key-value heads whose keys are held in float32, where they are stored in half precision."""
@@ -91,47 +93,52 @@ class QKSource:
     @torch.no_grad()
     def measure(self, head: int, rows: Ints, size: int | None) -> Measured:
         """See `Source.measure`."""
-        site, stretch = self.site, 1 if size is None else size
+        if size is None:
+            return Measured(self._normalise(head, rows))
+        site, stretch = self.site, size
         first, last = site.visibility.key_range(rows, site.keys)
         first = first // stretch * stretch
         step = self._keys_at_once(len(rows), stretch)
-        q = self._queries(head, rows)
+        q = queries(site, head, rows).T.contiguous()
         many, blocks = -(-(last - first) // stretch), -(-(last - first) // step)
         # One more for the sink, which is a block of one score.
         tops = torch.full((blocks + 1, len(rows)), LEAST, device=q.device)
         totals = torch.zeros_like(tops)
         if site.sink_scores is not None:
             tops[-1], totals[-1] = site.sink_scores[head].float(), 1.0
-        pooled = torch.zeros((2, 0 if size is None else many, len(rows)), device=q.device)
+        pooled = torch.zeros((2, many, len(rows)), device=q.device)
         pooled[0] = -torch.inf
         for place, begin in enumerate(range(first, last, step)):
             end = min(last, begin + step)
-            some = self._seeing(rows, begin, end)
+            some = _widened(seeing(site.visibility, rows, begin, end), len(rows))
             if some.start == some.stop:
                 continue
-            top, total = tops[place, some], totals[place, some]
+            top, part = tops[place, some], slice((begin - first) // stretch, -(-(end - first) // stretch))
             scores = self._scores(head, rows[some], q[:, some], begin, end, stretch)
-            if size is None:
-                torch.amax(scores, 0, out=top)
-                scores.sub_(top.clamp_min_(LEAST)).exp_()
-                torch.sum(scores, 0, out=total)
-            else:
-                part = slice((begin - first) // stretch, -(-(end - first) // stretch))
-                peaks, sums = pooled[0, part, some], pooled[1, part, some]
-                stretches = scores.view(-1, stretch, scores.shape[1])
-                torch.amax(stretches, 1, out=peaks)
-                torch.amax(peaks, 0, out=top)
-                scores.sub_(top.clamp_min_(LEAST)).exp_()
-                torch.sum(stretches, 1, out=sums)
-                torch.sum(sums, 0, out=total)
-        lse = _together(tops, totals)
-        if size is None:
-            return Measured(_array(lse))
+            peaks, sums = pooled[0, part, some], pooled[1, part, some]
+            stretches = scores.view(-1, stretch, scores.shape[1])
+            torch.amax(stretches, 1, out=peaks)
+            torch.amax(peaks, 0, out=top)
+            scores.sub_(top.clamp_min_(LEAST)).exp_()
+            torch.sum(stretches, 1, out=sums)
+            torch.sum(sums, 0, out=totals[place, some])
+        lse = normaliser(tops, totals)
         pooled[0].sub_(lse).exp_()
         factors = (tops - lse).exp_()
         for place, begin in enumerate(range(0, many, step // stretch)):
             pooled[1, begin : begin + step // stretch].mul_(factors[place])
         return Measured(_array(lse), first // stretch, _array(pooled[0].T), _array(pooled[1].T))
+
+    def _normalise(self, head: int, rows: Ints) -> Floats:
+        """Return what normalises rows. Row by row: nothing is pooled, and any number of rows is as fast."""
+        step = self._keys_at_once(len(rows), 1)
+
+        def room(some: slice, keys: slice) -> Tensor:
+            shape = some.stop - some.start, keys.stop - keys.start
+            return self._buffer(shape[0] * shape[1]).view(shape)
+
+        tops, totals = raise_rows(self.site, head, rows, self._keys(head), step, room)
+        return _array(normaliser(tops, totals))
 
     @torch.no_grad()
     def cells(
@@ -151,10 +158,11 @@ class QKSource:
         low = first + max(0, low - first) // size * size
         high = min(last, high)
         step = self._keys_at_once(len(rows), size)
-        q, norm = self._queries(head, rows), torch.from_numpy(lse).to(self.site.q.device)
+        site = self.site
+        q, norm = queries(site, head, rows).T.contiguous(), torch.from_numpy(lse).to(site.q.device)
         for begin in range(low, high, step):
             end = min(high, begin + step)
-            some = self._seeing(rows, begin, end)
+            some = seeing(site.visibility, rows, begin, end)
             if some.start == some.stop:
                 continue
             weights = self._scores(head, rows[some], q[:, some], begin, end, size).sub_(norm[some]).exp_()
@@ -179,55 +187,10 @@ class QKSource:
         room = self._buffer(padded * len(rows)).view(padded, len(rows))
         scores = room[:keys]
         torch.mm(self._keys(head)[first:last], q, out=scores)
-        if site.softcap is not None:
-            scores.div_(site.softcap).tanh_().mul_(site.softcap)
-        if site.bias is not None:
-            bias = site.bias[head if site.bias.shape[0] > 1 else 0]
-            bias = bias if bias.shape[0] == 1 else bias[torch.from_numpy(rows).to(bias.device)]
-            scores.add_(bias[:, first:last].T.to(scores))
-        self._hide(scores, head, rows, first, last)
+        finish(scores.T, site, head, rows, first, last)
         if padded > keys:
             room[keys:] = -torch.inf
         return room
-
-    def _seeing(self, rows: Ints, first: int, last: int) -> slice:
-        """Return those of some ascending queries that see any of the keys by rule."""
-        rule, begin, end = self.site.visibility, 0, len(rows)
-        if rule.mask is None and rule.causal:
-            begin = int(np.searchsorted(rows, first))
-        if rule.mask is None and rule.window is not None:
-            end = int(np.searchsorted(rows, last - 1 + rule.window))
-        return slice(begin, max(begin, end))
-
-    def _hide(self, scores: Tensor, head: int, rows: Ints, first: int, last: int) -> None:
-        """Mask a block in place; where a rule says what is hidden, only along its edges."""
-        rule, device = self.site.visibility, scores.device
-        if rule.mask is not None:
-            visible = rule.rows(rows, first, last)
-            visible = visible[head if visible.shape[0] > 1 else 0] if visible.ndim == 3 else visible
-            scores.masked_fill_(torch.from_numpy(~visible).to(device).T, -torch.inf)
-            return
-        if rule.causal:
-            # Queries before the last key, and keys after the first of these.
-            some = rows[: int(np.searchsorted(rows, last - 1))]
-            begin = max(first, int(some[0]) + 1) if len(some) else last
-            hidden = _numbers(begin, last, device) > _positions(some, device)
-            scores[begin - first :, : len(some)].masked_fill_(hidden, -torch.inf)
-        if rule.window is not None:
-            # Queries that leave the first key behind, and keys that the last of these leaves.
-            place = int(np.searchsorted(rows, first + rule.window))
-            some = rows[place:] - rule.window
-            end = min(last, int(some[-1]) + 1) if len(some) else first
-            hidden = _numbers(first, end, device) <= _positions(some, device)
-            scores[: end - first, place:].masked_fill_(hidden, -torch.inf)
-
-    def _queries(self, head: int, rows: Ints) -> Tensor:
-        """Return scaled queries, transposed: float32 [d, rows]."""
-        contiguous = int(rows[-1]) - int(rows[0]) == len(rows) - 1
-        of = self.site.q[head]
-        q = of[int(rows[0]) : int(rows[-1]) + 1] if contiguous else of[torch.from_numpy(rows).to(of.device)]
-        scaled = q.float() if self.site.scaling is None else q.float() * self.site.scaling
-        return scaled.T.contiguous()
 
     def _keys(self, head: int) -> Tensor:
         """Return a head's keys in float32: [keys, d]."""
@@ -244,21 +207,12 @@ class QKSource:
 _room = threading.local()
 
 
-def _together(tops: Tensor, totals: Tensor) -> Tensor:
-    """Return the log of sums of exp that are held as parts: total x exp(top), along the first axis."""
-    top = tops.amax(0)
-    total = totals.mul((tops - top).exp_()).sum(0)
-    # A query that sees nothing has no weights rather than undefined ones.
-    return total.log().add_(top).masked_fill_(total == 0, torch.inf)
-
-
-def _numbers(first: int, last: int, device: torch.device) -> Tensor:
-    """Return key positions, one a row. Half as wide as usual: comparing them is a good part of masking."""
-    return torch.arange(first, last, dtype=torch.int32, device=device)[:, None]
-
-
-def _positions(rows: Ints, device: torch.device) -> Tensor:
-    return torch.from_numpy(rows.astype(np.int32)).to(device)
+def _widened(some: slice, count: int) -> slice:
+    """Return a slice of whole `TOGETHER`s that has another in it."""
+    if some.start == some.stop:
+        return some
+    begin, end = some.start // TOGETHER * TOGETHER, -(-some.stop // TOGETHER) * TOGETHER
+    return slice(begin, min(count, end))
 
 
 def _array(values: Tensor) -> Floats:

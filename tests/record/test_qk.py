@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from attnwidget.errors import InputError
-from attnwidget.record import Visibility, qk
+from attnwidget.record import Visibility, qk, rows
 from attnwidget.record.qk import QKSite
 
 HEADS, KV, N, D = 6, 2, 37, 8
@@ -92,6 +92,8 @@ PICKS = [
 @pytest.mark.parametrize("case", CASES)
 def test_numbers_follow_the_definition(case: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(qk, "BLOCK_ELEMENTS", block)
+    monkeypatch.setattr(rows, "BLOCK_CELLS", block)
+    monkeypatch.setattr(rows, "ROWS", 7)
     s = site(**CASES[case])
     scores, weights, sink = defined(s)
     for heads, queries in PICKS:
