@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 
 from attnwidget.errors import InputError
+from attnwidget.metrics.progress import Progress, counting
 from attnwidget.record import AttentionRecord, Kind
 from attnwidget.search.find import find
-from attnwidget.search.progress import Progress, telling
 from attnwidget.search.question import Question, ask
 from attnwidget.search.results import HeadSums, Hit, SearchState, hits_of, sums_of
 from attnwidget.search.search import Search
@@ -105,10 +105,12 @@ def _about(question: Question, flow: Literal["into", "out of"]) -> tuple[int, in
 
 
 def _finish(made: Search, progress: Progress, cancelled: Callable[[], bool] | None) -> None:
-    with telling(progress, made.total, "head") as tell:
+    with counting(progress, made.total, "head") as tell:
+        told = 0
         while True:
             finished = made.step(SLICE_SECONDS, cancelled)
-            tell(made.known)
+            tell(made.known - told)
+            told = made.known
             if finished:
                 return
 

@@ -10,10 +10,15 @@ from numpy.typing import NDArray
 from attnwidget.record import Site
 from attnwidget.record.norms import NormSite
 from attnwidget.record.sites import Floats
-from attnwidget.search.spans import Ranges
+from attnwidget.record.threads import share
+from attnwidget.search.spans import Ranges, size
+from attnwidget.tiles import Engine
 
 Doubles = NDArray[np.float64]
 Places = NDArray[np.intp]
+
+PIECE = 4096
+"""Keys that the engine is asked for at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,32 +76,89 @@ def follows_rule(site: Site) -> bool:
     return type(site).visible in (Site.visible, NormSite.visible) and site.visibility.mask is None
 
 
-def read_masses(site: Site, heads: Places, rows: Places, keys: Ranges) -> Masses:
-    """Read what some queries of some heads give to keys: exactly, from whole rows."""
-    weights = site.weights(heads, rows)
-    return masses_of(site, heads, rows, keys, _add_up(weights, keys))
+class Reader:
+    """Reads weights of a site on some keys.
+
+    Parameters
+    ----------
+    site : Site
+    engine : Engine or None
+        Computes the weights on these keys alone where scores are known, and keeps what normalises the rows;
+        None has the site compute whole rows.
+    """
+
+    def __init__(self, site: Site, engine: Engine | None = None) -> None:
+        self.site = site
+        # Other sites compute whole rows, whatever they are asked for.
+        self._engine = engine if site.has_scores and not site.half_precision else None
+
+    def weights(self, heads: Places, rows: Places, keys: Ranges) -> Floats:
+        """Return weights, ranges of keys side by side: float32 [heads, rows, keys]; masked cells are 0."""
+        if self._engine is None:
+            whole = self.site.weights(heads, rows)
+            return np.concatenate([whole[..., first:last] for first, last in keys], -1)
+        out = np.empty((len(heads), len(rows), size(keys)), dtype=np.float32)
+        self._each(heads, rows, keys, out)
+        return out
+
+    def _each(self, heads: Places, rows: Places, keys: Ranges, out: Floats | Doubles) -> None:
+        """Have the engine compute weights into [heads, rows, keys], or their sums into [heads, rows]."""
+        site, engine = self.site, self._engine
+        assert engine is not None
+
+        def read(place: int) -> None:
+            head, at = int(heads[place]), 0
+            for first, last in keys:
+                for begin in range(first, last, PIECE):
+                    end = min(last, begin + PIECE)
+                    block = engine.block(site.layer, head, rows, begin, end, site=site.kind)
+                    if out.ndim == 2:
+                        out[place] += block.sum(-1, dtype=np.float64)
+                    else:
+                        out[place, :, at : at + end - begin] = block
+                    at += end - begin
+
+        # Several heads: one each at a time; of one head the engine shares the rows.
+        if len(heads) == 1:
+            read(0)
+        else:
+            share(read, range(len(heads)))
+
+    def visible(self, heads: Places, rows: Places, keys: Ranges) -> NDArray[np.bool_]:
+        """Return which of the keys are visible, likewise: bool [1 or heads, rows, keys]."""
+        if follows_rule(self.site):
+            parts = [self.site.visibility.rows(rows, first, last) for first, last in keys]
+        else:
+            whole = self.site.visible(rows)
+            whole = whole[heads] if whole.ndim == 3 and whole.shape[0] > 1 else whole
+            parts = [whole[..., first:last] for first, last in keys]
+        found = np.concatenate(parts, -1)
+        return found if found.ndim == 3 else found[None]
+
+    def masses(self, heads: Places, rows: Places, keys: Ranges) -> Masses:
+        """Read what some queries of some heads give to keys, exactly."""
+        if self._engine is None:
+            sums = self.weights(heads, rows, keys).sum(-1, dtype=np.float64)
+        else:
+            sums = np.zeros((len(heads), len(rows)))
+            self._each(heads, rows, keys, sums)
+        return masses_of(self.site, heads, rows, keys, sums)
+
+    def cells(self, heads: Places, rows: Places, keys: Ranges) -> tuple[Masses, Cells]:
+        """Read masses and the weights that they are made of."""
+        reach = self.visible(heads, rows, keys)
+        weights = np.where(reach, self.weights(heads, rows, keys), np.float32(0))
+        masses = masses_of(self.site, heads, rows, keys, weights.sum(-1, dtype=np.float64))
+        counts = reach & ~np.isnan(masses.mass)[..., None]
+        _, seen = count_visible(self.site, heads, rows, keys)
+        each = np.divide(1.0, seen, out=np.zeros(seen.shape), where=seen > 0)
+        return masses, Cells(np.where(counts, weights, np.float32(np.nan)), each)
 
 
 def masses_of(site: Site, heads: Places, rows: Places, keys: Ranges, sums: Doubles) -> Masses:
     """Return masses whose sums over keys are known: float64 [heads, rows]."""
     within, seen = count_visible(site, heads, rows, keys)
     return Masses(rows, np.where(within > 0, sums, np.nan), _share(within, seen))
-
-
-def read_cells(site: Site, heads: Places, rows: Places, keys: Ranges) -> tuple[Masses, Cells]:
-    """Read masses and the weights that they are made of."""
-    weights = site.weights(heads, rows)
-    visible = site.visible(rows)
-    visible = visible if visible.ndim == 3 else visible[None]
-    visible = visible if visible.shape[0] == 1 else visible[heads]
-    seen = visible.sum(-1, dtype=np.int64)
-    reach = np.concatenate([visible[..., a:b] for a, b in keys], -1)
-    cells = np.concatenate([weights[..., a:b] for a, b in keys], -1)
-    within = reach.sum(-1, dtype=np.int64)
-    mass = np.where(within > 0, np.where(reach, cells, 0).sum(-1, dtype=np.float64), np.nan)
-    known = np.where(reach & ~np.isnan(mass)[..., None], cells, np.float32(np.nan))
-    each = np.divide(1.0, seen, out=np.zeros(seen.shape), where=seen > 0)
-    return Masses(rows, mass, _share(within, seen)), Cells(known, each)
 
 
 def count_visible(
@@ -123,13 +185,6 @@ def strongest(site: Site, head: int, query: int, keys: Ranges) -> tuple[int, flo
     place = int(places[np.nanargmax(np.where(np.isnan(weights[places]), -np.inf, weights[places]))])
     weight = float(weights[place])
     return (place, weight) if np.isfinite(weight) else (-1, float("nan"))
-
-
-def _add_up(weights: Floats, keys: Ranges) -> Doubles:
-    total = np.zeros(weights.shape[:2])
-    for first, last in keys:
-        total += weights[..., first:last].sum(-1, dtype=np.float64)
-    return total
 
 
 def _by_rule(site: Site, rows: Places, keys: Ranges) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

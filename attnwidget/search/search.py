@@ -13,15 +13,22 @@ from numpy.typing import NDArray
 from attnwidget.errors import CancelledError
 from attnwidget.metrics.sampling import order
 from attnwidget.record import AttentionRecord, Site
-from attnwidget.search.mass import Places, positions, reachable, read_cells, read_masses, strongest
+from attnwidget.search.mass import Places, Reader, positions, reachable, strongest
 from attnwidget.search.question import Question
 from attnwidget.search.tally import HeadResult, Tally
+from attnwidget.tiles import Engine, engine_of
 
 BLOCK_CELLS = 1 << 21
 """Heads x queries x keys that are read at once; at least one query of one head."""
 
+ENGINE_CELLS = 1 << 24
+"""The same where the engine of long prompts reads, with all cores."""
+
 AT_ONCE_CELLS = 1 << 26
 """Searches of up to this many cells, a second's work, read everything at once; larger ones sample first."""
+
+ROWS = 32
+"""Queries of several heads that are read together, rather than more queries of one."""
 
 SAMPLE = 64
 """Queries of each head that are read first."""
@@ -84,16 +91,20 @@ class Search:
         cells = sum(
             len(site.known) * len(self._rows[layer]) * site.keys for layer, site in self._sites.items()
         )
-        first = self._estimate or (provisional and cells > AT_ONCE_CELLS)
-        self._work = self._steps(first)
+        long = cells > AT_ONCE_CELLS
+        engine: Engine | None = engine_of(record) if long else None
+        self._readers = {layer: Reader(site, engine) for layer, site in self._sites.items()}
+        self._most = ENGINE_CELLS if long else BLOCK_CELLS
+        self._work = self._steps(self._estimate or (provisional and long))
         self._strongest: dict[tuple[int, int, int], int] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.finished = False
 
     @property
     def results(self) -> tuple[HeadResult, ...]:
         """What is known so far of each head, layer after layer."""
-        return tuple(self._results[place] for place in sorted(self._results))
+        with self._lock:
+            return tuple(self._results[place] for place in sorted(self._results))
 
     @property
     def known(self) -> int:
@@ -179,22 +190,25 @@ class Search:
     def _read(self, layer: int, heads: NDArray[np.intp], rows: Places) -> Iterator[bool]:
         """Read some queries of some heads, block by block, and note what came out."""
         site, question = self._sites[layer], self.question
-        cell = max(1, min(site.keys, BLOCK_CELLS))
-        together = max(1, min(len(heads), BLOCK_CELLS // (cell * max(1, min(len(rows), 32)))))
-        step = max(1, BLOCK_CELLS // (cell * together))
+        reader, most = self._readers[layer], self._most
+        together = max(1, min(len(heads), most // (site.keys * max(1, min(len(rows), ROWS)))))
+        step = max(1, most // (site.keys * together))
         for start in range(0, len(heads), together):
             group = heads[start : start + together]
             tally = Tally(question.by, len(group), self.k, self._keys)
             for begin in range(0, len(rows), step):
                 block = rows[begin : begin + step]
                 if question.by == "key":
-                    tally.add(*read_cells(site, group, block, question.keys))
+                    tally.add(*reader.cells(group, block, question.keys))
                 else:
-                    tally.add(read_masses(site, group, block, question.keys))
+                    tally.add(reader.masses(group, block, question.keys))
                 if begin + step < len(rows):
                     yield True
-            for place, head in enumerate(group):
-                best = tally.best(place)
-                of = len(self._rows[layer])
-                self._results[layer, int(head)] = HeadResult(layer, int(head), best, len(rows), of)
+            self._note(layer, group, tally, len(rows))
             yield True
+
+    def _note(self, layer: int, heads: Places, tally: Tally, read: int) -> None:
+        """Note what came out of reading so many queries of some heads."""
+        of = len(self._rows[layer])
+        for place, head in enumerate(heads):
+            self._results[layer, int(head)] = HeadResult(layer, int(head), tally.best(place), read, of)

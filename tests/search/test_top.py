@@ -76,9 +76,9 @@ def patterns(record: AttentionRecord) -> list[tuple[int, int, Any, Any]]:
 
 
 @settings(max_examples=60)
-@given(cases(), st.sampled_from(["head", "query", "key"]), st.sampled_from([1, 20, 1 << 20]))
+@given(cases(), st.sampled_from(["head", "query", "key"]), st.sampled_from([1, 20, 1 << 20]), st.booleans())
 def test_top_is_what_the_definition_says(
-    case: tuple[AttentionRecord, tuple[int, int], str], by: Any, cells: int
+    case: tuple[AttentionRecord, tuple[int, int], str], by: Any, cells: int, engine: bool
 ) -> None:
     record, span, flow = case
     queries, keys = asked(record, span, flow)
@@ -101,6 +101,9 @@ def test_top_is_what_the_definition_says(
                 expected[layer, head, key, count] = value, even
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "BLOCK_CELLS", cells)
+        patch.setattr(module, "ENGINE_CELLS", cells)
+        if engine:
+            patch.setattr(module, "AT_ONCE_CELLS", 0)
         hits = record.top(**where(span, flow), by=by, k=10_000)
     got = {
         (hit.layer, hit.head, hit.key if by == "key" else hit.query, hit.count): (hit.value, hit.baseline)
@@ -157,8 +160,12 @@ def long_record(heads: int = 3, n: int = 40, seed: int = 3) -> AttentionRecord:
     return record_of([softmax(seed + layer, heads, visible)[0] for layer in range(2)], visible, **CAUSAL)
 
 
-def test_recomputed_layers_are_searched_as_dense_ones_are() -> None:
+@pytest.mark.parametrize("cells", [0, 1 << 26])
+def test_recomputed_layers_are_searched_as_dense_ones_are(
+    monkeypatch: pytest.MonkeyPatch, cells: int
+) -> None:
     """Grouped-query attention, a soft cap, sinks, a window: masses are those of the site's own weights."""
+    monkeypatch.setattr(module, "AT_ONCE_CELLS", cells)
     site = qk_site(
         visibility=Visibility(causal=True, window=9),
         softcap=2.0,
@@ -173,6 +180,11 @@ def test_recomputed_layers_are_searched_as_dense_ones_are() -> None:
     # A query that the window keeps from the span does not count.
     assert one.counts.tolist() == [[8] * 6]
     assert (one.values < 1).all()
+    for where in ({"key": slice(5, 9)}, {"query": 12}):
+        for by in ("query", "key"):
+            found, expected = recomputed.top(by=by, k=5, **where), base.top(by=by, k=5, **where)
+            assert [hit.value for hit in found] == pytest.approx([hit.value for hit in expected], abs=1e-6)
+            assert [(hit.query, hit.key) for hit in found] == [(hit.query, hit.key) for hit in expected]
 
 
 def test_words_and_norms_are_searched_by_their_own_numbers() -> None:

@@ -68,8 +68,7 @@ def test_slices_end_in_what_python_finds(monkeypatch: pytest.MonkeyPatch, flow: 
     assert counts.tolist() == [hit.count for hit in expected]
     assert read.tolist() == [[hit.of, hit.of] for hit in expected]
     # What is known already costs nothing: no work is done for it.
-    monkeypatch.setattr(module, "read_masses", None)
-    monkeypatch.setattr(module, "read_cells", None)
+    monkeypatch.setattr(module.Reader, "weights", None)
     assert answer(searches, record, given)[0] == meta
 
 
@@ -90,7 +89,7 @@ def test_what_breaks_off_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "read_masses", fails)
+        patch.setattr(module.Reader, "masses", fails)
         with pytest.raises(MemoryError):
             searches.answer(record, args(), lambda: False)
     assert answer(searches, record, args())[0]["done"] == 6
