@@ -114,12 +114,16 @@ afterEach(() => {
 });
 
 describe("reading on", () => {
-  it("goes on to the end in the metrics view, and the line goes", async () => {
+  it("goes on to the end in the metrics view, and the line goes with the view", async () => {
     now = stand("metrics");
     expect(words(now)).toBe("8 of 64 queries read");
     await vi.advanceTimersByTimeAsync(2000);
     expect(now.metrics.value?.sampled).toBe(QUERIES);
     expect(now.asked).toEqual(Array.from({ length: 7 }, () => "metrics+"));
+    expect([words(now), now.line.hidden, button(now).hidden]).toEqual(["all 64 queries read", false, true]);
+    now.view.value = "head";
+    expect(now.line.hidden).toBe(true);
+    now.view.value = "metrics";
     expect(now.line.hidden).toBe(true);
   });
 
@@ -141,7 +145,7 @@ describe("reading on", () => {
     now.view.value = "model";
     await vi.advanceTimersByTimeAsync(2000);
     expect(new Set(now.asked)).toEqual(new Set(["model+"]));
-    expect(now.line.hidden).toBe(true);
+    expect(words(now)).toBe("all 64 queries read");
   });
 
   it("rests while another view is on screen, a prompt runs, the page is hidden or it is paused", async () => {
@@ -178,7 +182,7 @@ describe("reading on", () => {
     now = stand("metrics");
     now.step = 0;
     await vi.advanceTimersByTimeAsync(1000);
-    expect([now.asked.length, now.line.hidden]).toEqual([1, true]);
+    expect([now.asked.length, words(now), button(now).hidden]).toEqual([1, "8 of 64 queries read", true]);
     now.step = 56;
     now.metrics.value = measured(8);
     await vi.advanceTimersByTimeAsync(1000);

@@ -31,14 +31,22 @@ export function createRefiner(host: LiveHost): HTMLElement {
     const here = now.record === data.record.record && now.site === data.site.kind;
     return here && now.sampled < now.queries ? now : null;
   };
+  /** Where reading was last shown: there the line stays once it is over, so that nothing moves. */
+  let last: { readonly of: Sampled; readonly view: string } | null = null;
   const reading = computed<Reading | null>(() => {
-    const view = app.view.value;
-    if (app.source() === "snapshot" || (view !== "model" && view !== "metrics")) return null;
-    const found = part<Sampled>(app.metrics) ?? (view === "model" ? part<Sampled>(app.model) : null);
-    return found && { sampled: found.sampled, queries: found.queries };
+    const [view, { source, metrics, model, data }] = [app.view.value, app];
+    const heads = view === "model" || view === "metrics";
+    const found = heads ? (part<Sampled>(metrics) ?? (view === "model" ? part<Sampled>(model) : null)) : null;
+    if (source() === "snapshot") return null;
+    if (found !== null) last = { of: found, view };
+    else if (last?.view !== view || last.of.record !== data.value?.record.record) last = null;
+    if (last === null) return null;
+    const now = found ?? (metrics.value?.record === last.of.record ? metrics.value : last.of);
+    return { sampled: now.sampled, queries: now.queries, over: found === null };
   });
   const wanted = computed(
-    () => reading.value !== null && !paused.value && !app.running.value && shown.value && inSight.value,
+    () =>
+      reading.value?.over === false && !paused.value && !app.running.value && shown.value && inSight.value,
   );
 
   const step = async (): Promise<void> => {

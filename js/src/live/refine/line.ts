@@ -6,6 +6,8 @@ import { el, follow, setText } from "../../ui/dom";
 export interface Reading {
   readonly sampled: number;
   readonly queries: number;
+  /** Nothing more is to be read. */
+  readonly over: boolean;
 }
 
 export interface LineState {
@@ -36,20 +38,22 @@ export function createLine({ reading, paused, failed, toggle }: LineState, abort
     const now = reading.value;
     const rests = paused.value;
     line.hidden = now === null;
-    if (now === null || rests) began = null;
+    if (now === null || now.over || rests) began = null;
     if (now === null) return;
-    const { sampled, queries } = now;
+    const { sampled, queries, over } = now;
     if (began === null || sampled < began.sampled) began = { sampled, at: performance.now() };
     bar.max = queries;
     bar.value = sampled;
     const spent = performance.now() - began.at;
     const left =
       sampled > began.sampled ? (spent * (queries - sampled)) / (sampled - began.sampled) : Number.NaN;
+    const count = formatCount(queries);
     const words = [
-      `${formatCount(sampled)} of ${formatCount(queries)} queries read`,
-      failed.value || (rests ? "paused" : spent < TOLD_AFTER_MS ? "" : timeLeft(left)),
+      sampled < queries ? `${formatCount(sampled)} of ${count} queries read` : `all ${count} queries read`,
+      failed.value || (over ? "" : rests ? "paused" : spent < TOLD_AFTER_MS ? "" : timeLeft(left)),
     ];
     setText(text, words.filter(Boolean).join(" · "));
+    button.hidden = over;
     setText(button, rests ? "Resume" : "Pause");
     button.title = rests ? "Read more queries" : "Let the kernel rest; what was read stays";
   });

@@ -3,7 +3,7 @@ import { isHead } from "../../core/pinned";
 import type { Explorer, HeadMetrics } from "../../core/types";
 import type { Place } from "../../math/arrange";
 import { formatCount } from "../../math/format";
-import { formatMeasure } from "../../math/measures";
+import { formatEstimate, formatMeasure } from "../../math/measures";
 import { copyText } from "../../ui/copy";
 import { element, setAttribute, setText } from "../kit/dom";
 
@@ -201,8 +201,10 @@ export class MetricsTable {
       element("td", "ap-table-place", {}, String(layer)),
       element("th", "ap-table-place", { scope: "row" }, go),
       ...metrics.metrics.map((info, index) => {
-        const { value } = metrics.of(index, place.row, place.head);
+        const measured = metrics.of(index, place.row, place.head);
+        const { value } = measured;
         const cell = element("td", "", {}, formatMeasure(value, info.unit));
+        if (measured.margin) cell.title = formatEstimate(measured, info.unit);
         if (info.name === chosen) cell.dataset.chosen = "";
         if (Number.isNaN(value)) cell.dataset.none = "";
         return cell;
