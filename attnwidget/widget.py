@@ -318,7 +318,7 @@ class AttentionExplorer(Outputs, anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         if self._shown is None:
-            return f"AttentionExplorer: {self.status['phase']}, nothing to show yet"
+            return f"AttentionExplorer({self.status['phase']}, nothing to show yet)"
         return describe(self._shown, self._look())
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
