@@ -233,7 +233,17 @@ def measure_arrays(
 
 def _add(held: dict[str, Doubles], sums: Sums) -> None:
     for name, values in sums.items():
-        if name in held and np.broadcast_shapes(held[name].shape, values.shape) == held[name].shape:
+        if name not in held:
+            held[name] = np.array(values, dtype=np.float64)
+        elif held[name].shape == values.shape:
             held[name] += values
         else:
-            held[name] = np.asarray(held.get(name, 0.0) + values, dtype=np.float64)
+            # One for all heads joins one of each, few diagonals join many: what is not there is 0.
+            shape = tuple(map(max, held[name].shape, values.shape))
+            held[name] = _filled(held[name], shape) + _filled(values, shape)
+
+
+def _filled(values: Doubles, shape: tuple[int, ...]) -> Doubles:
+    """Return sums for so many heads, with zeros after their last."""
+    room = [(0, 0), *((0, wide - has) for wide, has in zip(shape[1:], values.shape[1:], strict=True))]
+    return np.pad(np.broadcast_to(values, (shape[0], *values.shape[1:])), room)

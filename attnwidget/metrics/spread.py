@@ -156,6 +156,7 @@ class Positional(Metric):
     def _sums(block: Block, queries: int) -> Sums:
         keys = block.mask.shape[-1]
         firsts = queries - 1 - block.positions.astype(np.intp)
+        reach = int(firsts.max(initial=0)) + keys
         rows = (block.seen >= 2) & block.defined
         if block.mask.shape[0] == 1 and bool((rows == rows[:1]).all()):
             rows = rows[:1]  # no head differs: count cells and the even spread once
@@ -164,7 +165,8 @@ class Positional(Metric):
         values = block.values * rows[..., None]
 
         def add(what: Doubles) -> Doubles:
-            found = np.zeros((len(what), 2 * queries - 1))
+            # Under a causal mask only the first half of the diagonals has cells.
+            found = np.zeros((len(what), queries if reach <= queries else 2 * queries - 1))
             for at, first in enumerate(firsts):
                 found[:, first : first + keys] += what[:, at]
             return found
