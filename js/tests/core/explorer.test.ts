@@ -523,3 +523,36 @@ describe("the model's thumbnails", () => {
     expect(app.model.value).toBeNull();
   });
 });
+
+describe("answers that are asked for again", () => {
+  it("take the place of the one before, also where that is remembered", async () => {
+    const { transport, app } = setUp({ view: "metrics" }, "live");
+    await answerAll(transport);
+    const first = app.metrics.value;
+    expect(first).not.toBeNull();
+    const more = app.again.metrics({ more: true });
+    await answerAll(transport);
+    expect(await more).toBe(true);
+    expect(transport.asked.at(-1)?.args).toEqual({ site: "decoder", more: true });
+    const second = app.metrics.value;
+    expect(second).not.toBe(first);
+    app.view.value = "head";
+    await answerAll(transport);
+    app.view.value = "metrics";
+    await answerAll(transport);
+    expect(app.metrics.value).toBe(second);
+  });
+
+  it("are not shown once something else is wanted, and not asked for where nothing is", async () => {
+    const { transport, app } = setUp({ view: "metrics" }, "live");
+    await answerAll(transport);
+    const before = app.metrics.value;
+    const late = app.again.metrics({ more: true });
+    app.view.value = "head";
+    await answerAll(transport);
+    expect([await late, app.metrics.value]).toEqual([false, before]);
+    const asked = transport.asked.length;
+    expect(await app.again.model({ more: true })).toBe(false);
+    expect(transport.asked.length).toBe(asked);
+  });
+});
