@@ -11,8 +11,18 @@ export function labelUnits(label: string): number {
   return units;
 }
 
-/** The widest label, at most `most` characters. */
+const widths = new WeakMap<readonly string[], Map<number, number>>();
+
+/** The widest label, at most `most` characters; worked out once for a list. */
 export function widestLabel(labels: readonly string[], most: number): number {
+  const known = widths.get(labels) ?? new Map<number, number>();
+  widths.set(labels, known);
+  const widest = known.get(most) ?? measure(labels, most);
+  known.set(most, widest);
+  return widest;
+}
+
+function measure(labels: readonly string[], most: number): number {
   let widest = 0;
   for (const label of labels) {
     if (label.length * 2 <= widest) continue;

@@ -13,17 +13,29 @@ export interface LongHead {
   /** How many tokens back the rest reaches until it has faded to a third. */
   readonly fade: number;
   readonly seed: number;
+  /** How much of the part that fades is left after so many tokens. */
+  readonly left: Float64Array;
 }
+
+/** Tokens that the longest of these records has. */
+const MOST = 2 ** 15;
+const heads = new Map<number, LongHead>();
 
 export function longHead(layer: number, head: number): LongHead {
   const seed = layer * 31 + head;
+  const known = heads.get(seed);
+  if (known !== undefined) return known;
   const kinds = [
     { first: 0.1, previous: 0.6, link: 0, fade: 40 },
     { first: 0.3, previous: 0.05, link: 0.45, fade: 900 },
     { first: 0.75, previous: 0, link: 0.05, fade: 300 },
     { first: 0.05, previous: 0.1, link: 0.2, fade: 6000 },
   ] as const;
-  return { ...(kinds[seed % kinds.length] as (typeof kinds)[number]), seed };
+  const kind = kinds[seed % kinds.length] as (typeof kinds)[number];
+  const left = Float64Array.from({ length: MOST + 1 }, (_, back) => Math.exp(-back / kind.fade));
+  const made = { ...kind, seed, left };
+  heads.set(seed, made);
+  return made;
 }
 
 /** The token that a query links to: the same place one chapter back, a little off. */
@@ -33,11 +45,14 @@ export function linkOf(query: number, { seed }: LongHead): number {
   return Math.max(0, back + Math.round(4 * noise(seed, 7, query)));
 }
 
+function leftAt({ left }: LongHead, back: number): number {
+  return left[back] as number;
+}
+
 /** What the part that fades gives to the key `back` tokens before the query. */
 function faded(head: LongHead, query: number, back: number): number {
-  const ratio = Math.exp(-1 / head.fade);
-  const whole = (1 - ratio ** (query + 1)) / (1 - ratio);
-  return ((1 - head.first - head.previous - head.link) * ratio ** back) / whole;
+  const whole = (1 - leftAt(head, query + 1)) / (1 - leftAt(head, 1));
+  return ((1 - head.first - head.previous - head.link) * leftAt(head, back)) / whole;
 }
 
 /** The exact weight of one cell; causal. */
@@ -60,18 +75,16 @@ export function longStretch(
   const stop = Math.min(end, query + 1);
   if (start >= stop) return null;
   const near = faded(head, query, query - stop + 1);
-  const ratio = Math.exp(-1 / head.fade);
-  let sum = (near * (1 - ratio ** (stop - start))) / (1 - ratio);
+  let sum = (near * (1 - leftAt(head, stop - start))) / (1 - leftAt(head, 1));
   let max = near;
-  for (const [key, more] of [
-    [0, head.first],
-    [Math.max(0, query - 1), head.previous],
-    [Math.min(query, linkOf(query, head)), head.link],
-  ] as const) {
-    if (more === 0 || key < start || key >= stop) continue;
+  const add = (key: number, more: number) => {
+    if (more === 0 || key < start || key >= stop) return;
     sum += more;
     max = Math.max(max, longWeight(head, query, key));
-  }
+  };
+  add(0, head.first);
+  add(Math.max(0, query - 1), head.previous);
+  if (head.link > 0) add(Math.min(query, linkOf(query, head)), head.link);
   const count = stop - start;
   return { max, mean: sum / count, count };
 }

@@ -12,9 +12,11 @@ import {
   type OpenMeta,
   type Requests,
   type RowArgs,
+  type SearchArgs,
   type StripsArgs,
   TILE,
   type TilesArgs,
+  type Tokens,
   U8_LEVELS,
   U8_MASKED,
   UNREAD,
@@ -22,6 +24,7 @@ import {
 import { type LongHead, longHead, longStretch, longWeight } from "./long-weights";
 import { info } from "./metrics";
 import { Buffers, createOpen, createSite, createTokens } from "./record";
+import { createSearchAnswer } from "./search";
 
 export interface LongSpec {
   readonly tokens: number;
@@ -287,6 +290,17 @@ export function createLongAnswer(spec: LongSpec): Answer {
     };
   }
 
+  const words = open.streams.decoder as Tokens;
+  const answerSearch = createSearchAnswer({
+    heads: everyHead.flatMap((count, layer) =>
+      Array.from({ length: count }, (_, head) => [layer, head] as const),
+    ),
+    queryTokens: words,
+    keyTokens: words,
+    self: true,
+    weight: (layer, head, query, key) => longWeight(longHead(layer, head), query, key),
+  });
+
   const answer = (kind: keyof Requests, args: unknown): unknown => {
     if (kind === "open") return { meta: open, buffers: [] };
     if (kind === "layer") return answerLayer(args as LayerArgs);
@@ -297,6 +311,7 @@ export function createLongAnswer(spec: LongSpec): Answer {
     if (kind === "strips") return answerStrips(args as StripsArgs);
     if (kind === "metrics") return answerMetrics(args as MetricsArgs);
     if (kind === "neuron") return answerNeuron(args as NeuronArgs);
+    if (kind === "search") return answerSearch(args as SearchArgs);
     if (kind === "cancel") return { meta: args, buffers: [] };
     throw new WireError({
       code: "fixture",

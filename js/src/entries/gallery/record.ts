@@ -14,6 +14,7 @@ import {
   type OpenMeta,
   type Requests,
   type RowArgs,
+  type SearchArgs,
   type SiteInfo,
   type SiteKind,
   type Tokens,
@@ -23,6 +24,7 @@ import {
 } from "../../wire/schema.gen";
 import { answerMetrics } from "./metrics";
 import { answerNeuron, type TermsSpec } from "./neuron";
+import { createSearchAnswer } from "./search";
 import type { Matrix } from "./synthetic";
 
 const THUMBNAIL = 64;
@@ -289,6 +291,27 @@ export function createAnswer(spec: RecordSpec): Answer {
     }
     return found;
   };
+  const searches = new Map<SiteKind, (args: SearchArgs) => Reply<"search">>();
+  const searchIn = (kind: SiteKind) => {
+    const site = siteOf(kind);
+    const tokens = (stream: SiteInfo["key_stream"]) => spec.open.streams[stream] as Tokens;
+    const made =
+      searches.get(kind) ??
+      createSearchAnswer({
+        heads: site.layers.flatMap(({ layer, heads }) =>
+          Array.from({ length: heads }, (_, head) => [layer, head] as const),
+        ),
+        queryTokens: tokens(site.query_stream),
+        keyTokens: tokens(site.key_stream),
+        self: kind !== "cross",
+        weight(layer, head, query, key) {
+          const { weights, keys } = spec.matrix(kind, layer, head);
+          return weights[query * keys + key] as number;
+        },
+      });
+    searches.set(kind, made);
+    return made;
+  };
   const answer = (kind: keyof Requests, args: unknown): unknown => {
     if (kind === "open") return { meta: spec.open, buffers: [] };
     if (kind === "layer") return answerLayer(spec, args as LayerArgs, siteOf((args as LayerArgs).site));
@@ -304,6 +327,7 @@ export function createAnswer(spec: RecordSpec): Answer {
       const qk = spec.qk?.(of.site, of.layer, of.head);
       return answerNeuron(of, matrix, info, spec.terms, qk, new Buffers());
     }
+    if (kind === "search") return searchIn((args as SearchArgs).site)(args as SearchArgs);
     return { meta: args, buffers: [] };
   };
   return answer as Answer;
