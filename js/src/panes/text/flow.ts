@@ -152,8 +152,9 @@ export class TokenFlow {
       this.#codes[index] = PLAIN_CODE;
       if (index === this.#current) span.tabIndex = 0;
       this.#shade(span, index, false);
-      this.#dress(index);
     }
+    for (const index of [this.#focus, this.#echo, this.#held, ...this.#numbers.keys()])
+      if (index !== null) this.#dress(index);
   }
 
   #shade(span: HTMLElement, index: number, all: boolean): void {

@@ -7,6 +7,7 @@ export function makeToken(tokens: Tokens, index: number): HTMLElement {
   const span = element("span", "ap-word", {
     "data-index": index,
     role: "option",
+    "aria-selected": "false",
     "aria-posinset": index + 1,
     "aria-setsize": tokens.text.length,
     tabindex: -1,
