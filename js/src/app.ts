@@ -138,7 +138,7 @@ export function createApp(host: HTMLElement, transport: Transport, start?: Start
     createFilterNote(app, abort),
     createBanner(app, abort),
     main,
-    createFooter(app, () => help.toggle(), save.element, abort),
+    createFooter(app, { keys: help.toggle, search: live.search }, save.element, abort),
   );
 
   follow(abort, () => {
@@ -170,6 +170,7 @@ export function createApp(host: HTMLElement, transport: Transport, start?: Start
       pane: paneHost,
       help,
       save: save.open,
+      search: live.search,
       focusPrompt: () => header.querySelector<HTMLElement>("textarea")?.focus(),
     },
     abort,

@@ -24,6 +24,8 @@ export interface LiveParts {
   readonly panes: Readonly<Partial<Record<View, CreatePane>>>;
   /** Stands above the panes; hides itself while it has nothing to show. */
   readonly bar: HTMLElement;
+  /** Opens the search of attention, or closes it. */
+  search(): void;
 }
 
 export type StartLive = (host: LiveHost) => LiveParts;
@@ -35,6 +37,8 @@ export interface Live {
   readonly failed: ReadonlySignal<string>;
   /** Loads the module, unless it is here or on its way. */
   want(): void;
+  /** Opens the search of attention once it is here, or closes it. */
+  search(): void;
 }
 
 /** What the live module needs of the signals; see the build. */
@@ -59,6 +63,7 @@ export function createLive(host: LiveHost, start?: StartLive): Live {
   const parts = signal<LiveParts | null>(null);
   const failed = signal("");
   let asked = false;
+  let searches = false;
   const want = () => {
     if (asked || (start === undefined && host.app.source() !== "live")) return;
     asked = true;
@@ -66,7 +71,9 @@ export function createLive(host: LiveHost, start?: StartLive): Live {
     const found = start === undefined ? fetchLive(host) : Promise.resolve(start);
     found
       .then((begin) => {
-        if (!host.signal.aborted) parts.value = begin(host);
+        if (host.signal.aborted) return;
+        parts.value = begin(host);
+        if (searches) parts.value.search();
       })
       .catch((error) => {
         asked = false;
@@ -80,5 +87,10 @@ export function createLive(host: LiveHost, start?: StartLive): Live {
     if (sampled || data.value?.info.tiled) want();
   });
   host.signal.addEventListener("abort", stop, { once: true });
-  return { parts, failed, want };
+  const search = () => {
+    parts.peek()?.search();
+    searches = true;
+    want();
+  };
+  return { parts, failed, want, search };
 }

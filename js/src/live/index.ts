@@ -6,6 +6,8 @@ import { followColumns } from "./columns";
 import { createTiledHead } from "./head";
 import { createTiledMatrix } from "./matrix";
 import { createRefiner } from "./refine";
+import { createSearch } from "./search";
+import { liveState } from "./state";
 import { createLongText } from "./text";
 import { TileHub } from "./tiles/hub";
 
@@ -19,6 +21,10 @@ export const start: StartLive = (host) => {
       matrix: createTiledMatrix(hub),
       text: createLongText(host, failed),
     },
-    bar: el("div", { class: "al-bar" }, createRefiner(host)),
+    bar: el("div", { class: "al-bar" }, createSearch(host), createRefiner(host)),
+    search() {
+      const { searching } = liveState(host.app);
+      searching.value = !searching.peek();
+    },
   };
 };

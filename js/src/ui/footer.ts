@@ -5,7 +5,7 @@ import { el, follow } from "./dom";
 
 export function createFooter(
   app: ExplorerApp,
-  onKeys: () => void,
+  on: { readonly keys: () => void; readonly search: () => void },
   save: HTMLElement,
   abort: AbortSignal,
 ): HTMLElement {
@@ -13,9 +13,13 @@ export function createFooter(
   const hint = el("span", { class: "aw-foot-hint" }, "hover to look, click to hold");
   const keys = el("button", { type: "button", class: "aw-keys-button", "aria-label": "Keys" });
   keys.append(el("kbd", {}, "?"), " keys");
-  keys.addEventListener("click", onKeys, { signal: abort });
+  keys.addEventListener("click", on.keys, { signal: abort });
+  const search = el("button", { type: "button", class: "aw-keys-button" }, el("kbd", {}, "f"), " search");
+  search.addEventListener("click", on.search, { signal: abort });
   follow(abort, () => {
     const now = app.data.value;
+    // Only a kernel searches.
+    search.hidden = app.source() === "snapshot";
     if (now === null) {
       claim.replaceChildren();
       return;
@@ -33,6 +37,7 @@ export function createFooter(
     claim,
     el("span", { class: "aw-grow" }),
     hint,
+    search,
     save,
     keys,
   );

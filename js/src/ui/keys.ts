@@ -14,6 +14,7 @@ export const KEYS: readonly (readonly [keys: string, meaning: string])[] = [
   ["Shift ← →", "neuron view, among the keys: brush dimensions"],
   ["Esc", "let go"],
   ["/", "write a prompt; Enter runs it, Shift+Enter breaks the line"],
+  ["f", "search: which heads and tokens attend most to some words (n: next hit)"],
   ["s", "save what is shown: a picture, or its data"],
   ["?", "show or hide this list"],
 ];
@@ -70,6 +71,7 @@ export interface KeyActions {
   readonly help: { isOpen(): boolean; toggle(): void; close(): void };
   focusPrompt(): void;
   save(): void;
+  search(): void;
 }
 
 /** What a key does, if the control in focus did not take it. Returns whether it was used. */
@@ -94,6 +96,7 @@ function act(event: KeyboardEvent, app: ExplorerApp, actions: KeyActions): boole
     "/": actions.focusPrompt,
     "?": actions.help.toggle,
     s: actions.save,
+    f: actions.search,
     "[": () => app.moveLayer(-1),
     "]": () => app.moveLayer(1),
     "{": () => app.moveHead(-1),
