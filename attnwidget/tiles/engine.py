@@ -405,6 +405,8 @@ class Engine:
             (*pair, row, part)
             for part in _parts(groups, at_once)
             for pair, row in zip(pairs, values, strict=True)
+            # What other heads lack may be known of this one: that is no progress.
+            if (row[part] == UNREAD).any()
         )
         share(lambda task: self._fill(kind, *task, first, last, work), tasks, work.stopped)
         work.check()

@@ -11,6 +11,7 @@ A cell of a tile whose rows are normalised costs 2 d FLOPs and one exp.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -205,6 +206,20 @@ class QKSource:
 
 
 _room = threading.local()
+
+
+def by_norms(site: QKSite, norms: Floats) -> QKSite | None:
+    """Return a site whose weights are those of another times the norms of values, as shares of their row.
+
+    A factor on a weight is a summand of its score, and the softmax divides by the row's sum; the sink, which
+    has no value, takes no part. None where a position bias of every cell leaves no room for summands.
+    """
+    if site.bias is not None and site.bias.shape[1] > 1:
+        return None
+    with np.errstate(divide="ignore"):
+        bias = torch.from_numpy(np.log(norms)[:, None]).to(site.q.device)
+    bias = bias if site.bias is None else bias + site.bias
+    return replace(site, bias=bias, sink_scores=None, has_sinks=False)
 
 
 def _widened(some: slice, count: int) -> slice:

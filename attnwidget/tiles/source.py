@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnwidget.record import Site
+from attnwidget.record.norms import NormSite
 from attnwidget.record.sites import Floats
 from attnwidget.wire.schema import Pool
 
@@ -144,12 +145,15 @@ def sources_of(sites: Iterable[Site]) -> dict[int, Source]:
     if "attnwidget.record.qk" not in sys.modules:
         return {site.layer: AnySource(site) for site in sites}
     from attnwidget.record.qk import QKSite
-    from attnwidget.tiles.qk import Converted, QKSource
+    from attnwidget.tiles.qk import Converted, QKSource, by_norms
 
     converted, found = Converted(), dict[int, Source]()
     for site in sites:
-        if isinstance(site, QKSite) and not site.half_precision:
-            found[site.layer] = QKSource(site, converted)
+        held: Site | None = site
+        if isinstance(site, NormSite) and isinstance(site.weighed, QKSite):
+            held = by_norms(site.weighed, site.norms)
+        if isinstance(held, QKSite) and not held.half_precision:
+            found[site.layer] = QKSource(held, converted)
         else:
             found[site.layer] = AnySource(site)
     return found

@@ -85,8 +85,18 @@ RECORDS = {
     "words": lambda: record().merge_words(),
     "words of a window": lambda: record(visibility=Visibility(causal=True, window=7)).merge_words(),
     "norms": lambda: record(
-        value_norms=np.random.default_rng(2).random((HEADS, N), np.float32)
+        value_norms=np.random.default_rng(2).random((HEADS, N), np.float32).round(1),
+        sink_scores=torch.linspace(-1, 2, HEADS),
+        has_sinks=True,
     ).norm_weighted(),
+    "norms with a bias of every cell": lambda: record(
+        value_norms=np.random.default_rng(2).random((HEADS, N), np.float32), bias=torch.randn(1, N, N)
+    ).norm_weighted(),
+    "norms by words": lambda: (
+        record(value_norms=np.random.default_rng(2).random((HEADS, N), np.float32))
+        .norm_weighted()
+        .merge_words()
+    ),
 }
 
 
@@ -101,20 +111,19 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def expected(
     shown: AttentionRecord, head: int, level: int, row: int, column: int, pool: str, tile: int
 ) -> np.ndarray:
-    """Codes of a tile by the definition, pixel by pixel."""
-    site = shown.site(0)
-    weights, visible = site.weights(head)[0].astype(np.float64), site.visible()
+    """Codes of a tile by the definition: the pattern, cut into pixels."""
+    site, side = shown.site(0), tile << level
+    visible = site.visible()
     visible = visible if visible.ndim == 2 else visible[head if len(visible) > 1 else 0]
-    size = 1 << level
-    values, reached = np.zeros((tile, tile), np.float32), np.zeros((tile, tile), bool)
-    for i in range(tile):
-        for j in range(tile):
-            q, k = (row * tile + i) * size, (column * tile + j) * size
-            seen = visible[q : q + size, k : k + size]
-            cells = weights[q : q + size, k : k + size][seen]
-            if cells.size:
-                reached[i, j], values[i, j] = True, cells.max() if pool == "max" else cells.mean()
-    return compand(values, reached)
+    place = np.s_[row * side : (row + 1) * side, column * side : (column + 1) * side]
+    weights, seen = np.zeros((side, side)), np.zeros((side, side), bool)
+    part = visible[place]
+    seen[: part.shape[0], : part.shape[1]] = part
+    weights[seen] = site.weights(head)[0].astype(np.float64)[place][part]
+    pixels, counts = (each.reshape(tile, 1 << level, tile, 1 << level) for each in (weights, seen))
+    counts = counts.sum((1, 3))
+    values = pixels.max((1, 3)) if pool == "max" else pixels.sum((1, 3)) / np.maximum(counts, 1)
+    return compand(values.astype(np.float32), counts > 0)
 
 
 def same(codes: np.ndarray, other: np.ndarray) -> bool:
