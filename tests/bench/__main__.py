@@ -1,6 +1,9 @@
 """Measures everything, prints the tables, and writes them into the README.
 
-python -m tests.bench [--quick] [--only forward|page|peers|snapshot|sharing|size] [--keep]
+python -m tests.bench [--quick] [--only forward|page|peers|snapshot|sharing|size|long] [--keep]
+
+What is said of long prompts stands apart in the README, and takes hours: `--only long` measures it, in parts
+whose results are kept (see `tests.bench.long`).
 """
 
 from __future__ import annotations
@@ -12,12 +15,23 @@ import platform
 import sys
 from importlib.metadata import version
 
-from tests.bench import forward, page, peers, peers_report, sharing, sharing_report, snapshot_cost, tensors
-from tests.bench.table import markdown, replace_between
+from tests.bench import (
+    forward,
+    long,
+    long_report,
+    page,
+    peers,
+    peers_report,
+    sharing,
+    sharing_report,
+    snapshot_cost,
+    tensors,
+)
+from tests.bench.table import LONG, markdown, replace_between
 from tests.conftest import ROOT
 
 README = ROOT / "README.md"
-PARTS = ("forward", "page", "peers", "snapshot", "sharing", "size")
+PARTS = ("forward", "page", "peers", "snapshot", "sharing", "size", "long")
 ALL_HEADS = list(range(tensors.HEADS))
 
 
@@ -90,6 +104,15 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS, help="one table")
     parser.add_argument("--keep", action="store_true", help="do not write the README")
     options = parser.parse_args()
+    if options.only == "long":
+        found = long.measure(tell, quick=options.quick)
+        measured = f"Measured by `make bench BENCH_ARGS='--only long'` on {machine()}"
+        text = f"{measured}\n\n{long_report.report(found, quick=options.quick)}"
+        print(text)
+        if not (options.keep or options.quick):
+            README.write_text(replace_between(README.read_text(), text, LONG))
+            tell("README.md: tables of long prompts replaced")
+        return
     text = tables(options.only, quick=options.quick)
     print(text)
     if not (options.keep or options.quick or options.only):

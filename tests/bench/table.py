@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
-START, END = "<!-- bench:start -->", "<!-- bench:end -->"
+Marks: TypeAlias = tuple[str, str]
+
+START, END = MARKS = ("<!-- bench:start -->", "<!-- bench:end -->")
+"""Around the tables in the README."""
+
+LONG: Marks = ("<!-- long:start -->", "<!-- long:end -->")
+"""Around those of long prompts."""
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -13,7 +20,7 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def replace_between(text: str, new: str) -> str:
+def replace_between(text: str, new: str, marks: Marks = MARKS) -> str:
     """Return the text with what stands between the two marks replaced.
 
     Raises
@@ -21,7 +28,8 @@ def replace_between(text: str, new: str) -> str:
     ValueError
         If the text does not hold each mark once, in order.
     """
-    if text.count(START) != 1 or text.count(END) != 1 or text.index(START) > text.index(END):
-        raise ValueError(f"{START} and {END} must each stand once, in this order")
-    before, after = text.split(START)[0], text.split(END)[1]
-    return f"{before}{START}\n{new.strip()}\n{END}{after}"
+    start, end = marks
+    if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):
+        raise ValueError(f"{start} and {end} must each stand once, in this order")
+    before, after = text.split(start)[0], text.split(end)[1]
+    return f"{before}{start}\n{new.strip()}\n{end}{after}"
