@@ -1,22 +1,19 @@
 // The map of the whole prompt: where every head looks, what is in sight of the text, and what was found.
 import { signal } from "@preact/signals-core";
 import type { LiveHost } from "../../core/live";
-import type { LayerData } from "../../core/types";
 import { prepare } from "../../draw/surface";
-import { css } from "../../math/colour";
-import { formatCount, formatWeight } from "../../math/format";
-import { isolate } from "../../math/labels";
+import { formatCount } from "../../math/format";
 import type { Range } from "../../math/lines";
-import { decodeWeight } from "../../math/weights";
 import { onFrame, onResize } from "../../panes/kit/dom";
-import { labelOf } from "../../panes/kit/tokens";
 import { el, follow, setAttribute, setText } from "../../ui/dom";
 import { createSwitch } from "../../ui/switch";
-import { type Tokens, U8_LEVELS, U8_MASKED } from "../../wire/schema.gen";
-import { drawTicks, type MapLook, paintColumns } from "./paint";
-import { frameOf, heightOf, tokenAt } from "./place";
-import { followStrips, type StripsState } from "./reader";
-import { type Columns, codeAt, layColumns, type Strips, strongest, strongestAt } from "./strips";
+import type { Tokens } from "../../wire/schema.gen";
+import { drawTicks } from "./paint";
+import { StripPicture } from "./picture";
+import { frameOf, tokenAt } from "./place";
+import { followStrips } from "./reader";
+import { layColumns, type Strips, strongestAt } from "./strips";
+import { describe, describePixel, describeToken } from "./words";
 
 const GUTTER = 8;
 /** Heights that differ by less ask for the same strips. */
@@ -53,11 +50,7 @@ export class PromptMap {
   #marks: MapMarks = { hits: [], found: [], span: null };
   #sight: Range = { start: 0, end: 1 };
   #tokens: Tokens = { text: [], label: [], id: [], special: [], continued: [], segment: [] };
-  #painted: {
-    readonly key: readonly unknown[];
-    readonly image: HTMLCanvasElement;
-    readonly data: ImageData;
-  } | null = null;
+  readonly #picture = new StripPicture();
 
   constructor(host: LiveHost, events: MapEvents, abort: AbortSignal) {
     this.#host = host;
@@ -205,7 +198,11 @@ export class PromptMap {
     const palette = app.palette.peek();
     const state = this.state.peek();
     const base = prepare(this.#base, width, height, ratio);
-    if (base !== null && state.strips !== null) this.#drawStrips(base, state.strips, height);
+    if (base !== null && state.strips !== null) {
+      const look = { palette, scale: app.scale.peek(), all: this.#all.peek() };
+      const place = { left: GUTTER, height, count: this.#count };
+      this.#picture.draw(base, state.strips, this.#columns(state.strips), look, place);
+    }
     const ticks = prepare(this.#ticks, width, height, ratio);
     const { hits, found, span } = this.#marks;
     const { locked, query, key } = app.selection.peek();
@@ -223,62 +220,6 @@ export class PromptMap {
     setText(this.#note, describe(state, data, this.#all.peek()));
     this.#place();
     return false;
-  }
-
-  #drawStrips(context: CanvasRenderingContext2D, strips: Strips, height: number): void {
-    const { app } = this.#host;
-    const all = this.#all.peek();
-    const columns = this.#columns(strips);
-    const [palette, scale] = [app.palette.peek(), app.scale.peek()];
-    const layer = app.data.peek()?.info.layer;
-    const key = [strips, palette, scale, all, layer, columns.strips.length, columns.width];
-    if (this.#painted === null || !key.every((part, at) => part === this.#painted?.key[at])) {
-      const image = document.createElement("canvas");
-      const look: MapLook = {
-        palette,
-        scale,
-        colour: (column) => {
-          const [only, more] = columns.strips[column] ?? [];
-          return all || only === undefined || more !== undefined
-            ? null
-            : palette.head(strips.places[only]?.head ?? 0);
-        },
-      };
-      const made = paintColumns(strips, columns, look);
-      image.width = made.width;
-      image.height = made.height;
-      image.getContext("2d")?.putImageData(made, 0, 0);
-      this.#painted = { key, image, data: made };
-    }
-    const { image, data } = this.#painted;
-    const tall = (strips.pixels * strips.pooled * height) / Math.max(1, this.#count);
-    context.imageSmoothingEnabled = false;
-    context.drawImage(image, GUTTER, 0, columns.width * columns.strips.length, tall);
-    this.#drawPeaks(context, strips, columns, data, height);
-  }
-
-  /** Each column's largest weight once more, tall enough to be seen: a dot of a long prompt is a line of one pixel. */
-  #drawPeaks(
-    context: CanvasRenderingContext2D,
-    strips: Strips,
-    columns: Columns,
-    { data, width }: ImageData,
-    height: number,
-  ): void {
-    columns.strips.forEach((some, column) => {
-      const peak = strongest(strips, some);
-      if (peak === null) return;
-      const pixel = Math.min(strips.pixels - 1, Math.floor(peak.position / strips.pooled));
-      const at = 4 * (pixel * width + column);
-      context.fillStyle = css([data[at] as number, data[at + 1] as number, data[at + 2] as number]);
-      const y = heightOf(peak.position + 0.5, height, this.#count);
-      context.fillRect(
-        GUTTER + column * columns.width,
-        Math.min(height - 3, Math.max(0, y - 1.5)),
-        columns.width,
-        3,
-      );
-    });
   }
 
   /** Puts the frame around what is in sight, and says so. */
@@ -325,41 +266,14 @@ export class PromptMap {
     const { strips } = this.state.peek();
     const { top, height } = this.#track.getBoundingClientRect();
     const token = tokenAt(event.clientY - top, height, this.#count);
-    const words = [`token ${formatCount(token)} “${isolate(labelOf(this.#tokens, token))}”`];
+    const words = [describeToken(this.#tokens, token)];
     const column = strips === null ? null : this.#columnAt(event, strips);
-    if (strips !== null && column !== null) {
-      const pixel = this.#pixelAt(event, strips);
-      const place = strips.places[strongestAt(strips, column, pixel)];
-      const code = codeAt(strips, column, pixel);
-      const weight = decodeWeight(code);
-      const from = formatCount(pixel * strips.pooled);
-      const to = formatCount(Math.min(this.#count, (pixel + 1) * strips.pooled) - 1);
-      const where = strips.pooled > 1 ? `largest of tokens ${from} to ${to}` : `token ${from}`;
-      const value =
-        code === U8_MASKED ? "out of reach" : formatWeight(weight, (Math.sqrt(weight) + 0.002) / U8_LEVELS);
-      words.push(`layer ${place?.layer}, head ${place?.head}: ${value} (${where})`);
-    }
+    if (strips !== null && column !== null)
+      words.push(describePixel(strips, column, this.#pixelAt(event, strips), this.#count));
     setText(this.#tip, words.join("\n"));
     this.#tip.hidden = false;
     const { top: above } = this.root.getBoundingClientRect();
     const y = event.clientY - above;
     this.#tip.style.top = `${Math.min(this.root.clientHeight - this.#tip.offsetHeight, Math.max(0, y + 12))}px`;
   }
-}
-
-/** What the columns are, in words. */
-export function describe(
-  { strips, waiting, failed }: StripsState,
-  data: LayerData | null,
-  all: boolean,
-): string {
-  if (failed !== "") return failed;
-  if (waiting && strips === null) return "reading every head …";
-  if (strips === null) return "Click a word: each column here is a head.";
-  const heads = strips.places.filter(({ layer }) => all || layer === data?.info.layer).length;
-  const dot =
-    strips.pooled > 1 ? `a dot: largest of ${formatCount(strips.pooled)} tokens` : "a dot: one token";
-  const read =
-    strips.read < strips.of ? ` · read ${formatCount(strips.read)} of ${formatCount(strips.of)} queries` : "";
-  return `${heads} ${heads === 1 ? "head" : "heads"} · ${dot}${read}`;
 }

@@ -30,7 +30,7 @@ export function createPeaks(
       el("bdi", { class: "al-peak-word" }, label),
       el("span", { class: "al-peak-at" }, formatCount(position)),
       el("span", { class: "al-peak-weight" }, formatWeight(first.weight)),
-      el("span", { class: "al-peak-at" }, `${name}${more}`),
+      el("span", { class: "al-peak-at", "data-head": name }, `head ${name}${more}`),
     );
     button.addEventListener("click", () => go(position, first));
     return [button];
