@@ -70,7 +70,7 @@ def test_what_was_measured_is_told() -> None:
         "memory-two-1024-capture": {"peak": 66_000_000, "cache": 10_000_000},
         "memory-two-2304-sdpa": {"failed": "ended with -9"},
         "kernels-two-1024": LOOKED,
-        "kernels-two-2304": {**LOOKED, "row": 0.08},
+        "kernels-two-2304": {**LOOKED, "row": 0.02 * 2.25**2},
         "stop-eager": {"last": 2048, "stopped": 4096, "why": "over 20 GB, all that is free"},
         "stop-bertviz": {"absent": "not installed"},
     }
