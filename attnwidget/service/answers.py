@@ -32,7 +32,13 @@ from attnwidget.wire.schema import (
 )
 
 SAMPLED_QUERIES = 32
-"""Rows looked at when the opening view is chosen."""
+"""Rows looked at when the opening view is chosen; fewer of long prompts."""
+
+SAMPLED_WEIGHTS = 1 << 17
+"""Weights of a head looked at then."""
+
+SAMPLED_WEIGHTS = 1 << 18
+"""Weights of a head looked at then: of long prompts fewer rows, so that the view opens at once."""
 
 
 def describe_tokens(tokens: Sequence[Token]) -> Tokens:
@@ -229,7 +235,7 @@ def opening(
     """Choose the site, layer and heads that an explorer opens on, as far as they are not given.
 
     It is the head that most singles out keys by content (`metrics.interest.content_score`, on up to
-    `SAMPLED_QUERIES` rows).
+    `SAMPLED_QUERIES` rows, fewer of long prompts).
     """
     kind: SiteKind = site or ("decoder" if "decoder" in record.kinds else record.kinds[0])
     layers = record.layers(kind) if layer is None else (layer,)
@@ -238,7 +244,8 @@ def opening(
         attention = record.site(layer, kind)
         if len(attention.known) == 0:
             continue
-        queries = np.unique(np.linspace(0, attention.queries - 1, SAMPLED_QUERIES).astype(np.intp))
+        rows = max(4, min(SAMPLED_QUERIES, SAMPLED_WEIGHTS // max(1, attention.keys)))
+        queries = np.unique(np.linspace(0, attention.queries - 1, rows).astype(np.intp))
         weights = attention.weights(attention.known, queries)
         scores = content_score(weights, queries, kind != "cross")
         place = int(scores.argmax())

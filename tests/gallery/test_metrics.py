@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -257,3 +258,30 @@ def test_many_rows_come_in_pages(gallery: Gallery) -> None:
 def test_sampled_queries_are_said(gallery: Gallery) -> None:
     page = opened(gallery, "hybrid")
     expect(page.locator(".ap-metrics .ap-legend-note")).to_have_text("sampled 48 of 96 queries")
+
+
+def test_long_prompts_are_read_on_until_a_key_lets_them_rest(gallery: Gallery) -> None:
+    page = opened(gallery, "long", metric="first", delay=300)
+    line = page.get_by_role("group", name="Reading queries")
+    pause = line.get_by_role("button")
+    pause.focus()
+    page.keyboard.press("Enter")
+    expect(pause).to_have_text("Resume")
+    expect(line).to_contain_text("of 32,768 queries read · paused")
+    grid(page).focus()
+    rest(page)
+    assert "±" in (cell(page).get_attribute("aria-description") or "")
+    # Names and numbers of the line stand clear of its ends and of each other.
+    boxes = [line.locator(part).bounding_box() for part in ("progress", "span", "button")]
+    for left, right in itertools.pairwise(boxes):
+        assert left is not None
+        assert right is not None
+        assert left["x"] + left["width"] < right["x"]
+    pause.focus()
+    page.keyboard.press("Space")
+    expect(line).to_contain_text("all 32,768 queries read")
+    expect(pause).to_be_hidden()
+    grid(page).focus()
+    rest(page)
+    assert "±" not in (cell(page).get_attribute("aria-description") or "±")
+    expect(page.locator(".ap-metrics .ap-legend-note")).not_to_contain_text("sampled")
