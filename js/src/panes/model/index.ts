@@ -489,7 +489,7 @@ class ModelPane {
   #patternOf(layer: number, head: number): Pattern | null {
     const data = this.#explorer.data.peek();
     const model = this.#explorer.model.peek();
-    if (data?.info.layer !== layer || data.site.kind !== model?.site) return null;
+    if (data?.info.layer !== layer || data.site.kind !== model?.site || data.info.tiled) return null;
     return data.patterns.find((candidate) => candidate.head === head) ?? null;
   }
 }
