@@ -103,7 +103,7 @@ class Work:
         self._progress, self._clock = progress, clock
         self._begun = self._told = clock()
         self._chunk = 0
-        self._done = 0
+        self._done = self._steps = 0
         # Sums of the least squares fit of time to (tokens, tokens x keys).
         self._aa = self._ab = self._bb = self._at = self._bt = 0.0
 
@@ -117,13 +117,15 @@ class Work:
         self._layers = max(self._layers, layers)
         now = self._clock()
         spent, self._told = now - self._told, now
-        if new > 0:
+        # The first step is slower than its like: memory is taken, threads are started.
+        if new > 0 and self._steps > 0:
             a, b = self._features(self._chunk)
             self._aa += new * a * a
             self._ab += new * a * b
             self._bb += new * b * b
             self._at += a * spent
             self._bt += b * spent
+        self._steps += 1
         step = Step(
             done=round(self._before(self._chunk) + self._done * self._cost(self._chunk)),
             total=round(self._before(len(self._chunks))),

@@ -94,7 +94,8 @@ class ModelRunner:
         weights is measured in each run and said in the record's notes. None keeps them as they are.
     chunk : int or None
         How many tokens of a long prompt go through the model at a time, from its own cache of keys and
-        values, where that is the same as all at once. None chooses, from 4,096 tokens on; 0 never does.
+        values, where that is the same as all at once. None leaves it to the memory that is free, from 4,096
+        tokens on; 0 never does.
     **from_pretrained
         Passed on to `from_pretrained`: `dtype`, `device_map`, `revision`, `trust_remote_code`, `token`,
         `attn_implementation`, ...; `device` moves the model.
@@ -337,7 +338,7 @@ class ModelRunner:
     def _chunk_for(self, tokens: int, device: torch.device, exact: bool) -> int | None:
         if exact or self._is_seq2seq or not may_run_in_chunks(self.model):
             return None
-        return chunk_for(self.model, tokens, self._chunk, device.type)
+        return chunk_for(self.model, tokens, self._chunk, device.type, free_bytes(device))
 
     @property
     def _is_seq2seq(self) -> bool:

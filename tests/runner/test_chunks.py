@@ -42,6 +42,7 @@ def test_a_prompt_in_chunks_gives_the_record_of_one_piece() -> None:
 
 def test_chunks_begin_by_themselves_and_are_planned_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "ONE_PIECE", 40)
+    monkeypatch.setattr(chunks, "_WORKING", 1000)
     monkeypatch.setitem(chunks._MOST, "cpu", 32)
     model = tiny_models.llama(300)
     long = runner(model)
@@ -54,19 +55,28 @@ def test_chunks_begin_by_themselves_and_are_planned_for(monkeypatch: pytest.Monk
 
 
 def test_sizes() -> None:
-    model = tiny_models.llama(300)
-    assert chunk_for(model, 4096, None, "cpu") is None
-    assert [chunk_for(model, n, None, "cpu") for n in (4097, 32768, 131072, 10**8)] == [1024, 1024, 256, 32]
-    assert [chunk_for(model, n, None, "cuda") for n in (4097, 32768, 131072)] == [4096, 4096, 1024]
-    assert [chunk_for(model, 50, asked, "cpu") for asked in (0, 7, 50, 60)] == [None, 7, None, None]
-    config = transformers.LlamaConfig(num_attention_heads=64, hidden_size=64, vocab_size=50)
+    model, little, plenty = tiny_models.llama(300), 2 * 10**6, 10**12
+
+    def chosen(model: Any, device: str, free: int | None, *tokens: int) -> list[int | None]:
+        return [chunk_for(model, count, None, device, free) for count in tokens]
+
+    assert chosen(model, "cpu", little, 4096, 4097, 32768, 131072, 10**8) == [None, 1024, 1024, 256, 32]
+    assert chosen(model, "cuda", little, 4097, 32768, 131072) == [4096, 4096, 1024]
+    # One piece is faster while there is room; never for more than 4 GB.
+    assert chosen(model, "cpu", plenty, 4097, 32768, 10**8) == [None, None, 32]
+    assert chosen(model, "cpu", None, 32768, 10**8) == [None, 32]
+    assert [chunk_for(model, 50, asked, "cpu", little) for asked in (0, 7, 50, 60)] == [None, 7, None, None]
+    small = {"hidden_size": 64, "vocab_size": 50, "num_hidden_layers": 2, "intermediate_size": 64}
+    mistral = transformers.MistralConfig(**small, sliding_window=8192)
+    windows = seeded(transformers.MistralForCausalLM, mistral)
+    assert chosen(windows, "cpu", plenty, 8192, 8193) == [None, 1024]
+    qwen = transformers.Qwen2Config(**small, sliding_window=8192, use_sliding_window=False)
+    assert chosen(seeded(transformers.Qwen2ForCausalLM, qwen), "cpu", plenty, 8193) == [None]
+    config = transformers.LlamaConfig(**small, num_attention_heads=64)
     config._attn_implementation = "eager"
-    config.num_hidden_layers = 1
     eager = seeded(transformers.LlamaForCausalLM, config)
     # 64 heads x chunk x 32,768 weights are 1 GB in three copies.
-    assert chunk_for(eager, 32768, None, "cpu") == 32
-    assert chunk_for(eager, 900, None, "cpu") is None
-    assert chunk_for(eager, 2048, None, "cpu") == 512
+    assert chosen(eager, "cpu", plenty, 900, 2048, 32768) == [None, 512, 32]
     for wrong in (-1, 2.5, "all", True):
         with pytest.raises(InputError, match="not how many tokens"):
             check_chunk(wrong)
