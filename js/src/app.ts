@@ -1,7 +1,7 @@
 // Puts the widget together: frame, pane, keyboard, theme.
 import { computed, untracked } from "@preact/signals-core";
 import { createExplorer, type ExplorerApp } from "./core/explorer";
-import { createLive, type Live, type StartLive } from "./core/live";
+import { createLive, isLongText, type Live, type StartLive } from "./core/live";
 import type { CreatePane, Pane } from "./core/types";
 import { panes } from "./panes";
 import type { Transport } from "./transport/types";
@@ -67,7 +67,8 @@ function mountPanes(app: ExplorerApp, live: Live, host: HTMLElement, abort: Abor
     const data = app.data.value;
     if (data === null || isLate(app, live)) return null;
     const view = app.view.value;
-    return (data.info.tiled && live.parts.value?.panes[view]) || panes[view];
+    const long = data.info.tiled || (view === "text" && isLongText(data));
+    return (long && live.parts.value?.panes[view]) || panes[view];
   });
   let pane: Pane | null = null;
   const clear = () => {

@@ -6,7 +6,15 @@ import { readArray } from "../wire/arrays";
 import { toErrorInfo } from "../wire/errors";
 import type { View } from "../wire/schema.gen";
 import type { ExplorerApp } from "./explorer";
-import type { CreatePane } from "./types";
+import type { CreatePane, LayerData } from "./types";
+
+/** Texts of as many tokens are shown with a map of them. */
+const LONG_TEXT = 1500;
+
+/** Whether the text pane of long prompts shows this layer's text, where there is a kernel. */
+export function isLongText({ queryTokens, keyTokens }: LayerData): boolean {
+  return Math.max(queryTokens.label.length, keyTokens.label.length) >= LONG_TEXT;
+}
 
 /** What the live parts are given. */
 export interface LiveHost {
@@ -20,7 +28,7 @@ export interface LiveHost {
 /** What the live module brings. */
 export interface LiveParts {
   readonly css: string;
-  /** Panes in place of the widget's own while the layer on screen is tiled. */
+  /** Panes in place of the widget's own while the layer on screen is tiled; that of the text wherever it is long. */
   readonly panes: Readonly<Partial<Record<View, CreatePane>>>;
   /** Stands above the panes; hides itself while it has nothing to show. */
   readonly bar: HTMLElement;
@@ -84,7 +92,8 @@ export function createLive(host: LiveHost, start?: StartLive): Live {
   const stop = effect(() => {
     const { data, model, metrics } = host.app;
     const sampled = [model.value, metrics.value].some((of) => of && of.sampled < of.queries);
-    if (sampled || data.value?.info.tiled) want();
+    const now = data.value;
+    if (sampled || (now && (now.info.tiled || isLongText(now)))) want();
   });
   host.signal.addEventListener("abort", stop, { once: true });
   const search = () => {

@@ -25,6 +25,7 @@ import { type LongHead, longHead, longStretch, longWeight } from "./long-weights
 import { info } from "./metrics";
 import { Buffers, createOpen, createSite, createTokens } from "./record";
 import { createSearchAnswer } from "./search";
+import { answerStrips } from "./strips";
 
 export interface LongSpec {
   readonly tokens: number;
@@ -205,47 +206,20 @@ export function createLongAnswer(spec: LongSpec): Answer {
     };
   }
 
-  function answerStrips({ site, position, direction, pixels }: StripsArgs): Reply<"strips"> {
-    const wide = Math.max(1, Math.ceil(tokens / pixels));
-    const count = Math.ceil(tokens / wide);
-    const of = (layer: number, head: number, other: number) =>
-      direction === "from"
-        ? longWeight(longHead(layer, head), position, other)
-        : longWeight(longHead(layer, head), other, position);
-    const places = everyHead.flatMap((some, layer) =>
-      Array.from({ length: some }, (_, head) => [layer, head] as const),
-    );
-    const strips = new Uint8Array(places.length * count).fill(U8_MASKED);
-    const peaks = new Int32Array(places.length).fill(-1);
-    const weights = new Float32Array(places.length);
-    places.forEach(([layer, head], at) => {
-      for (let other = 0; other < tokens; other++) {
-        const weight = of(layer, head, other);
-        if (weight === MASKED) continue;
-        const pixel = at * count + Math.floor(other / wide);
-        const before = strips[pixel] as number;
-        strips[pixel] = before === U8_MASKED ? compand(weight) : Math.max(before, compand(weight));
-        if (peaks[at] === -1 || weight > (weights[at] as number)) {
-          peaks[at] = other;
-          weights[at] = weight;
-        }
-      }
-    });
-    const buffers = new Buffers();
-    const meta = { site, position, direction, layers: everyHead.map((_, layer) => layer), heads: everyHead };
-    return {
-      meta: {
-        ...meta,
-        strips: buffers.add(strips, [places.length, count]),
-        pooled: wide,
-        peaks: buffers.add(peaks, [places.length]),
-        weights: buffers.add(weights, [places.length]),
-        read: tokens,
-        of: tokens,
+  const stripsOf = (args: StripsArgs): Reply<"strips"> =>
+    answerStrips(
+      args,
+      {
+        layers: everyHead.map((_, layer) => layer),
+        heads: everyHead,
+        positions: tokens,
+        weight: (layer, head, other) =>
+          args.direction === "from"
+            ? longWeight(longHead(layer, head), args.position, other)
+            : longWeight(longHead(layer, head), other, args.position),
       },
-      buffers: buffers.views,
-    };
-  }
+      new Buffers(),
+    );
 
   /** Two shares that the rule fixes; how sure a kernel would be of them grows with what it has read. */
   function answerMetrics({ site, more }: MetricsArgs): Reply<"metrics"> {
@@ -308,7 +282,7 @@ export function createLongAnswer(spec: LongSpec): Answer {
     if (kind === "row") return answerRow(args as RowArgs);
     if (kind === "tiles") return answerTiles(args as TilesArgs);
     if (kind === "column") return answerColumn(args as ColumnArgs);
-    if (kind === "strips") return answerStrips(args as StripsArgs);
+    if (kind === "strips") return stripsOf(args as StripsArgs);
     if (kind === "metrics") return answerMetrics(args as MetricsArgs);
     if (kind === "neuron") return answerNeuron(args as NeuronArgs);
     if (kind === "search") return answerSearch(args as SearchArgs);

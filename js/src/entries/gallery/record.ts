@@ -17,6 +17,7 @@ import {
   type SearchArgs,
   type SiteInfo,
   type SiteKind,
+  type StripsArgs,
   type Tokens,
   U8_LEVELS,
   U8_MASKED,
@@ -25,6 +26,7 @@ import {
 import { answerMetrics } from "./metrics";
 import { answerNeuron, type TermsSpec } from "./neuron";
 import { createSearchAnswer } from "./search";
+import { answerStrips } from "./strips";
 import type { Matrix } from "./synthetic";
 
 const THUMBNAIL = 64;
@@ -319,6 +321,22 @@ export function createAnswer(spec: RecordSpec): Answer {
     if (kind === "row") return answerRow(spec, args as RowArgs, siteOf((args as RowArgs).site));
     if (kind === "predictions") return answerPredictions(spec);
     if (kind === "metrics") return measureRecord(spec, siteOf((args as MetricsArgs).site));
+    if (kind === "strips") {
+      const of = args as StripsArgs;
+      const { layers } = siteOf(of.site);
+      const { queries, keys } = spec.matrix(of.site, layers[0]?.layer ?? 0, 0);
+      const from = of.direction === "from";
+      const source = {
+        layers: layers.map(({ layer }) => layer),
+        heads: layers.map(({ heads }) => heads),
+        positions: from ? keys : queries,
+        weight: (layer: number, head: number, at: number) => {
+          const { weights } = spec.matrix(of.site, layer, head);
+          return weights[from ? of.position * keys + at : at * keys + of.position] as number;
+        },
+      };
+      return answerStrips(of, source, new Buffers());
+    }
     if (kind === "neuron") {
       const of = args as NeuronArgs;
       const info = siteOf(of.site).layers.find(({ layer }) => layer === of.layer);

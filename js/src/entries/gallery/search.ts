@@ -30,7 +30,7 @@ interface HeadFound {
 /** Queries that a first look at a head reads, where it has many more. */
 const SAMPLE = 64;
 /** Cells that are worked out for one reply. */
-const CELLS = 4_000_000;
+const CELLS = 400_000;
 
 function readHead(of: Searchable, args: SearchArgs, at: number, sampled: boolean): HeadFound {
   const [layer, head] = of.heads[at] as readonly [number, number];

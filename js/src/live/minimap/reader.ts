@@ -28,7 +28,7 @@ const NOTHING: StripsState = { strips: null, waiting: false, failed: "" };
 function stripsWanted({ app }: LiveHost, pixels: number): Wanted | null {
   const data = app.data.value;
   const { locked, query, key } = app.selection.value;
-  if (data === null || data.info.tiled !== true || !locked || pixels <= 0) return null;
+  if (data === null || !locked || pixels <= 0) return null;
   const subject = subjectOf(data, { query, key }, app.direction.value);
   if (subject === null) return null;
   const direction = subject.side === "query" ? "from" : "to";

@@ -28,7 +28,7 @@ export function columnsOf(
   return found.length > 0 && found.every((one) => one !== undefined) ? found : null;
 }
 
-/** Values of every token for what is in focus; what is not computed yet is `UNREAD`. */
+/** Values of every token for what is in focus; what is not computed yet, of a tiled layer, is `UNREAD`. */
 export function shadeLong(
   data: LayerData,
   focus: Focus,
@@ -36,6 +36,7 @@ export function shadeLong(
   exact: readonly ExactRow[],
   columns: readonly ExactColumn[],
 ): Shading {
+  if (!data.info.tiled) return shade(data, focus, direction, exact);
   const subject = subjectOf(data, focus, direction);
   const unread = (count: number) => new Float32Array(count).fill(UNREAD);
   const none = { error: 0, sink: null, note: "" };
