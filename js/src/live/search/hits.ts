@@ -1,7 +1,7 @@
 // The list of hits: head, bar, value, tokens in their context; one is gone to by a click, Enter, or the next-hit keys.
 import type { Palette } from "../../core/types";
 import { css } from "../../math/colour";
-import { formatWeight } from "../../math/format";
+import { formatCount, formatWeight } from "../../math/format";
 import { el, setAttribute, setText } from "../../ui/dom";
 import type { Searched, Tokens } from "../../wire/schema.gen";
 import type { Found, Hit } from "./searcher";
@@ -47,14 +47,20 @@ function createRow(): Row {
   return { root, name, swatch, bar, even, value, from, to };
 }
 
-function writeWords(host: HTMLElement, { before, word, after }: Context, strong: boolean): void {
-  const text = `${before}${word}${after}`;
+function writeWords(
+  host: HTMLElement,
+  { before, word, after }: Context,
+  position: number,
+  strong: boolean,
+): void {
+  const text = `${position} ${before}${word}${after}${strong}`;
   if (host.dataset.text === text) return;
   host.dataset.text = text;
   host.replaceChildren(
-    el("bdi", { class: "al-hit-before" }, before),
-    el(strong ? "b" : "span", {}, word),
-    el("bdi", { class: "al-hit-after" }, after),
+    el("span", { class: "al-hit-at" }, formatCount(position)),
+    el("bdi", {}, before),
+    el(strong ? "b" : "span", { class: "al-hit-word" }, word),
+    el("bdi", {}, after),
   );
 }
 
@@ -105,7 +111,7 @@ export class HitList {
   }
 
   #isBusy(): boolean {
-    return this.root.matches(":hover") || this.root.matches(":focus-within");
+    return this.root.matches(":hover") || this.root.querySelector(":focus") !== null;
   }
 
   /** Whether the same tokens of the same heads are in the same places. */
@@ -150,8 +156,8 @@ export class HitList {
     row.even.style.left = percent(hit.baseline / most);
     row.even.hidden = hit.baseline > most;
     setText(row.value, writeValue(hit, by));
-    writeWords(row.from, contextOf(view.queries, hit.query), flow === "into" || by === "query");
-    writeWords(row.to, contextOf(view.keys, hit.key), flow === "out" || by === "key");
+    writeWords(row.from, contextOf(view.queries, hit.query), hit.query, flow === "into" || by === "query");
+    writeWords(row.to, contextOf(view.keys, hit.key), hit.key, flow === "out" || by === "key");
     setAttribute(row.root, "aria-label", sentence);
     row.root.title = `${sentence} The tick is at ${formatWeight(hit.baseline)}.`;
   }

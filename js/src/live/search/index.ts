@@ -1,5 +1,5 @@
 // The search panel: into or out of which tokens, ranked how; how far it is; and where the most attention is.
-import { batch, computed, signal } from "@preact/signals-core";
+import { batch, computed, signal, untracked } from "@preact/signals-core";
 import type { LiveHost } from "../../core/live";
 import type { LayerData } from "../../core/types";
 import { formatCount } from "../../math/format";
@@ -99,7 +99,7 @@ export function createSearch(host: LiveHost): HTMLElement {
     const at = now < 0 ? nextMatch(matches, 0) : (now + by + matches.length) % matches.length;
     const match = matches[at] as { start: number; end: number };
     set(match.start, match.end, stream);
-    setText(count, `${at + 1} of ${matches.length}`);
+    setText(count, `${formatCount(at + 1)} of ${formatCount(matches.length)}`);
   };
   input.addEventListener(
     "keydown",
@@ -186,6 +186,14 @@ export function createSearch(host: LiveHost): HTMLElement {
     () => (searcher.progress.peek().phase === "working" ? searcher.stop() : searcher.resume()),
     listen,
   );
+  const legend = el(
+    "span",
+    {
+      class: "al-search-legend",
+      title: "The same number, were all weights spread evenly over the visible keys",
+    },
+    "if evenly spread",
+  );
   const go = (hit: Hit) => {
     const asked = searcher.progress.peek().found?.asked;
     if (asked === undefined) return;
@@ -229,6 +237,7 @@ export function createSearch(host: LiveHost): HTMLElement {
       said,
       stop,
       el("span", { class: "aw-grow" }),
+      legend,
       previous,
       next,
     ),
@@ -267,6 +276,15 @@ export function createSearch(host: LiveHost): HTMLElement {
     setAttribute(chosen, "data-none", span === null);
     held.hidden = heldAt.value === null;
   });
+  let opened = false;
+  follow(abort, () => {
+    const open = state.searching.value;
+    if (open && !opened) {
+      if (state.span.peek() === null) untracked(useHeld);
+      queueMicrotask(() => input.focus({ preventScroll: true }));
+    }
+    opened = open;
+  });
   follow(abort, () => {
     const open = state.searching.value;
     panel.hidden = !open;
@@ -275,7 +293,6 @@ export function createSearch(host: LiveHost): HTMLElement {
       searcher.want(null);
       return;
     }
-    if (state.span.peek() === null) useHeld();
     searcher.want(
       app.running.value
         ? null
@@ -303,17 +320,11 @@ export function createSearch(host: LiveHost): HTMLElement {
     meter.value = found === null ? 0 : (0.1 * found.sampled + 0.9 * found.done) / found.total;
     stop.hidden = phase !== "working" && phase !== "stopped";
     setText(stop, phase === "stopped" ? (failed === "" ? "Go on" : "Try again") : "Stop");
-    for (const one of [previous, next]) one.hidden = !fits || found.hits.length === 0;
+    for (const one of [legend, previous, next]) one.hidden = !fits || found.hits.length === 0;
     setText(aloud, milestone(now));
   });
 
   listenForSearchKeys(panel, list, state, abort);
-  let opened = false;
-  follow(abort, () => {
-    const open = state.searching.value;
-    if (open && !opened) queueMicrotask(() => input.focus({ preventScroll: true }));
-    opened = open;
-  });
   return panel;
 }
 
