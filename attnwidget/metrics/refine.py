@@ -17,6 +17,7 @@ from attnwidget.metrics.sampling import gap, order
 from attnwidget.metrics.table import HeadTable
 from attnwidget.metrics.thumbnails import block_max, block_size
 from attnwidget.record import AttentionRecord, Kind, Site
+from attnwidget.record.threads import share
 
 MOST_QUERIES = 16
 """Queries that are read of each layer before the next: several share the work of fetching its keys."""
@@ -185,10 +186,14 @@ class Refinement:
     def _round(self, rows: NDArray[np.intp]) -> None:
         began = time.monotonic()
         rows = np.sort(rows)
-        for site, sums, picture in zip(self.sites, self._sums, self.pictures, strict=True):
-            for block in blocks(site, rows, crop=sums.crops):
+
+        def add(at: int) -> None:
+            sums, picture = self._sums[at], self.pictures[at]
+            for block in blocks(self.sites[at], rows, crop=sums.crops):
                 sums.add(block)
                 picture.add(block)
+
+        share(add, range(len(self.sites)))
         self.sampled += len(rows)
         for picture in self.pictures:
             picture.read = max(picture.read, self.sampled)
