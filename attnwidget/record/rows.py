@@ -83,10 +83,13 @@ def _fill(site: QKSite, head: int, rows: Ints, keys: Tensor, out: Tensor) -> Non
     """Compute weights [rows, keys] of ascending queries in place; what they do not see stays as it is."""
     step = max(1, BLOCK_CELLS // len(rows))
     tops, totals = raise_rows(site, head, rows, keys, step, lambda some, part: out[some, part])
-    factors = (tops - normaliser(tops, totals)).exp_()
+    top = tops.amax(0)
+    total = totals.mul((tops - top).exp_()).sum(0)
+    # A query that sees nothing has no weights rather than undefined ones.
+    shares = total.clamp_min_(torch.finfo(total.dtype).tiny) * (top - tops).exp_()
     for place, begin in enumerate(_begins(site, rows, step)):
         some = seeing(site.visibility, rows, begin, min(site.keys, begin + step))
-        out[some, begin : min(site.keys, begin + step)].mul_(factors[place, some, None])
+        out[some, begin : min(site.keys, begin + step)].div_(shares[place, some, None])
 
 
 def raise_rows(

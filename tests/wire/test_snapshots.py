@@ -20,6 +20,9 @@ from tests.wire.snapshots import FOLDER, HELD, asked, forms, record, reply
 def test_a_snapshot_is_what_would_be_written(form: str) -> None:
     kept, _ = unpack((FOLDER / f"{form}.snapshot").read_bytes())
     fresh, _ = unpack(forms(record())[form])
+    for name in ("error", "dropped", "dropped_most"):
+        # Sums end in other digits on other machines.
+        assert kept["open"]["precision"].pop(name) == pytest.approx(fresh["open"]["precision"].pop(name))
     for name in ("open", "prompt", "context", "layers"):
         assert kept[name] == fresh[name]
     assert kept["sites"].keys() == fresh["sites"].keys()
