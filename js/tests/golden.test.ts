@@ -8,11 +8,12 @@ import { readModel } from "../src/core/overview";
 import { createPattern } from "../src/core/pattern";
 import { readRows } from "../src/core/rows";
 import { TermsReader } from "../src/core/terms";
+import { readFound } from "../src/live/search/searcher";
 import { CommTransport } from "../src/transport/comm";
 import type { Reply } from "../src/transport/types";
 import { readArray } from "../src/wire/arrays";
 import { WireError } from "../src/wire/errors";
-import type { ErrorInfo, Request, RequestKind, Requests } from "../src/wire/schema.gen";
+import type { ErrorInfo, Request, RequestKind, Requests, SearchArgs } from "../src/wire/schema.gen";
 import { PROTOCOL } from "../src/wire/schema.gen";
 import { PageModel } from "./support/model";
 
@@ -105,6 +106,7 @@ describe("golden messages", () => {
         "predictions",
         "row",
         "run",
+        "search",
         "strips",
         "tiles",
       ]),
@@ -193,6 +195,15 @@ describe("golden messages", () => {
     } else if (kind === "column") {
       const { meta, buffers } = reply as Reply<"column">;
       expectNumbers(readArray(meta.weights, buffers, "f4"), golden.expect.weights as Nested);
+    } else if (kind === "search") {
+      const args = golden.request.args as unknown as SearchArgs;
+      const { hits, done, total } = readFound({ record: "g0", args }, reply as Reply<"search">);
+      const { expect: meant } = golden;
+      expect(hits.map(({ layer, head, query, key }) => [layer, head, query, key])).toEqual(meant.hits);
+      expect(hits.map(({ value }) => value)).toEqual(meant.values);
+      expect(hits.map(({ baseline }) => baseline)).toEqual(meant.baselines);
+      expect(hits.map(({ read, of }) => [read, of])).toEqual(meant.read);
+      expect([done, total]).toEqual([4, 4]);
     } else {
       expect(kind).toBe("open");
     }

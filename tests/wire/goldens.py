@@ -18,12 +18,13 @@ from attnwidget.record import AttentionRecord
 from attnwidget.service.answers import answer_layer, answer_row, describe
 from attnwidget.service.heads import answer_metrics
 from attnwidget.service.neuron import answer_neuron
+from attnwidget.service.search import Searches
 from attnwidget.service.thumbnails import answer_model
 from attnwidget.service.tiles import answer_column, answer_strips, answer_tiles
 from attnwidget.wire.arrays import Buffers, unpack
 from attnwidget.wire.messages import messages, reply_error, reply_ok
 from attnwidget.wire.patterns import compand, expand
-from attnwidget.wire.schema import PROTOCOL, UNREAD, HeadNote
+from attnwidget.wire.schema import PROTOCOL, UNREAD, HeadNote, SearchArgs
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -194,6 +195,27 @@ def goldens() -> dict[str, dict[str, Any]]:
         buffers,
         whole,
         weights=plain(values),
+    )
+    asked: SearchArgs = {
+        "site": "decoder",
+        "first": 1,
+        "last": 3,
+        "flow": "into",
+        "by": "head",
+        "k": 3,
+        "plain": True,
+    }
+    search, buffers = Searches().answer(shown, asked, lambda: False)
+    made["search"] = golden(
+        "search",
+        dict(asked),
+        search,
+        buffers,
+        whole,
+        hits=plain(unpack(search["hits"], buffers.data)),
+        values=plain(unpack(search["values"], buffers.data)),
+        baselines=plain(unpack(search["baselines"], buffers.data)),
+        read=plain(unpack(search["read"], buffers.data)),
     )
     buffers = Buffers()
     index = np.array([[0, 1], [2, 0]], dtype=np.int32)

@@ -44,7 +44,8 @@ export interface Progress {
 
 const IDLE: Progress = { phase: "idle", found: null, failed: "" };
 
-function readFound(asked: Asked, { meta, buffers }: Reply<"search">): Found {
+/** The reply as it is shown. */
+export function readFound(asked: Asked, { meta, buffers }: Reply<"search">): Found {
   const { sampled, done, total }: SearchMeta = meta;
   const [places, read, counts] = [meta.hits, meta.read, meta.counts].map((spec) =>
     readArray(spec, buffers, "i4"),
