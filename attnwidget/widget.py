@@ -246,7 +246,8 @@ class AttentionExplorer(Outputs, anywidget.AnyWidget):
             The kind of attention on screen if not given.
         queries : slice, int or sequence of int, optional
             Which queries to read. If not given, what the metrics map shows: all of them, or of long prompts
-            evenly spaced ones (`sampled` says how many); `slice(None)` reads all, however long it takes.
+            evenly spread ones, as many as were read so far (`sampled` says how many, `margins` how sure the
+            values are); `slice(None)` reads all, however long it takes.
 
         Returns
         -------
