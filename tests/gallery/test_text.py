@@ -86,7 +86,7 @@ def test_finding_words_and_choosing_a_stretch(gallery: Gallery) -> None:
     field = page.get_by_role("textbox", name="Find in the prompt")
     expect(field).to_be_focused()
     page.keyboard.type("COMMITTEE geneva")
-    count = page.locator(".al-find-count")
+    count = page.locator(".al-text .al-find-count")
     expect(count).to_have_text(re.compile(r"^1 of [\d]+$"))
     found = int(count.inner_text().split()[-1])
     page.keyboard.press("Shift+Enter")

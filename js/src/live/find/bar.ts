@@ -55,7 +55,7 @@ export class FindBar {
     setAttribute(this.#exact, "aria-pressed", "false");
     this.root = el(
       "div",
-      { class: "al-find", role: "search", hidden: true },
+      { class: "al-find", role: "search", "aria-label": "Find in the prompt", hidden: true },
       this.#input,
       this.#exact,
       this.#count,
