@@ -11,6 +11,7 @@ import type {
   Prediction,
 } from "../core/types";
 import { decimal, formatCount, formatWeight } from "../math/format";
+import { formatEstimate } from "../math/measures";
 import {
   isHidden,
   isUnread,
@@ -161,9 +162,9 @@ export function measuresOf(data: LayerData, head: number, metrics: HeadMetrics |
   if (metrics === null || row < 0 || head === COMBINED) return [];
   if (metrics.record !== data.record.record || metrics.site !== data.site.kind) return [];
   const found = metrics.metrics.flatMap(({ title, low, high }, index) => {
-    const { value, baseline } = metrics.of(index, row, head);
-    const above = value - baseline;
-    return low === 0 && high === 1 && above > 0.05 ? [{ title, value, baseline, above }] : [];
+    const measured = metrics.of(index, row, head);
+    const above = measured.value - measured.baseline;
+    return low === 0 && high === 1 && above > 0.05 ? [{ title, measured, above }] : [];
   });
   const read =
     metrics.sampled < metrics.queries
@@ -173,7 +174,8 @@ export function measuresOf(data: LayerData, head: number, metrics: HeadMetrics |
     .sort((a, b) => b.above - a.above)
     .slice(0, MOST_MEASURES)
     .map(
-      ({ title, value, baseline }) => `${title} ${decimal(value, 2)} (even spread ${decimal(baseline, 2)})`,
+      ({ title, measured }) =>
+        `${title} ${formatEstimate(measured, "share")} (even spread ${decimal(measured.baseline, 2)})`,
     );
   return lines.length > 0 ? [...lines, ...read] : [];
 }
@@ -201,6 +203,11 @@ function barsOf(
 function massBar(label: string, weight: number, error: number, sign = ""): Bar {
   const text = sign + formatWeight(weight, error);
   return { index: -1, label, position: null, weight, text, current: false };
+}
+
+/** What a row's weights, and its sink if there is one, lack of 1. */
+function missing(row: Float32Array, sink: number): number {
+  return row.reduce((rest, weight) => rest - Math.max(0, weight), 1 - (sink || 0));
 }
 
 /** Sum of the weights that are hidden; null where none is. */
@@ -259,11 +266,16 @@ function readHead(
     head: pattern.head,
     name: nameOf(data, pattern.head),
     title: looks(byQuery),
-    surety: unread ? readSoFar(byQuery ? undefined : columned) || "on its way" : surety(error, cut),
+    surety: unread
+      ? data.record.precision
+        ? "not kept"
+        : readSoFar(byQuery ? undefined : columned) || "on its way"
+      : surety(error, cut),
     bars: barsOf(values, tokens, count, error, marked),
     sink: Number.isNaN(mass) ? null : massBar("sink", mass, error),
     hidden: lost === null ? null : massBar("hidden", lost, error, floor > 0 ? "≥" : ""),
-    left: byQuery && floor > 0 ? massBar("left out", full.rest?.(query) ?? Number.NaN, error) : null,
+    left:
+      byQuery && floor > 0 ? massBar("left out", full.rest?.(query) ?? missing(whole, mass), error) : null,
     column:
       query === null || key === null || column === null
         ? null

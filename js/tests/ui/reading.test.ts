@@ -191,7 +191,11 @@ describe("filters, heads together, and what a head does", () => {
       of: (metric) => values[metric] as (typeof values)[number],
     };
     expect(measuresOf(layer(ROWS), 1, metrics)).toEqual(["Induction .91 (even spread .07)"]);
-    expect(measuresOf(layer(ROWS), 1, { ...metrics, sampled: 3 })).toContain("over 3 of 5 queries");
+    const some = { ...metrics, sampled: 3, of: (at: number) => ({ ...metrics.of(at, 0, 0), margin: 0.08 }) };
+    expect(measuresOf(layer(ROWS), 1, some)).toEqual([
+      "Induction .91 ± .08 (even spread .07)",
+      "over 3 of 5 queries",
+    ]);
     expect(measuresOf(layer(ROWS), 1, { ...metrics, record: "other" })).toEqual([]);
     expect(measuresOf(layer(ROWS), 1, null)).toEqual([]);
   });
