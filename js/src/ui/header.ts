@@ -167,6 +167,7 @@ export function createHeader(app: ExplorerApp, abort: AbortSignal): HTMLElement 
     const known = running && total > 0;
     setText(steps, running ? message || (known ? `layer ${done} of ${total}` : "running") : "");
     steps.hidden = !running;
+    setAttribute(steps, "data-long", message.length > 24);
     steps.title = message;
     bar.hidden = !running;
     setAttribute(bar, "aria-valuenow", known ? done : null);
