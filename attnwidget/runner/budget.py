@@ -134,12 +134,13 @@ class _Rooms:
         needed = kept + self.here(working)
         return "memory" if self.within(kept) and (self.host is None or needed <= _SHARE * self.host) else None
 
-    def place(self, kept: int, working: int) -> Place | None:
+    def place(self, kept: int, working: int, apart: int) -> Place | None:
         """Where a record goes; None if it fits nowhere."""
         easy, here = self.easy(kept, working), self.here(working)
         if easy is not None:
             return easy
-        if self.disk is not None and kept <= self.disk and (self.host is None or here <= self.host):
+        fits = self.host is None or self.here(working + apart) <= self.host
+        if self.disk is not None and kept <= self.disk and fits:
             return "disk"
         # A disk would be better; without one, the last of the memory is used.
         return "memory" if self.within(kept) and self.host is not None and kept + here <= self.host else None
@@ -179,7 +180,9 @@ class Budget:
         """Return what keeps the queries and keys of a planned run."""
         return Store(plan.folder if plan.place == "disk" else None, self.dtype)
 
-    def plan(self, tokens: int, kept: Sum, working: Sum, free: Free, device_free: Free | None = None) -> Plan:
+    def plan(
+        self, tokens: int, kept: Sum, working: Sum, apart: Sum, free: Free, device_free: Free | None = None
+    ) -> Plan:
         """Plan a run. Records that nobody uses are dropped where that makes room for it.
 
         Parameters
@@ -187,6 +190,8 @@ class Budget:
         tokens : int
         kept, working : callable
             Bytes that runs of so many tokens keep and work with.
+        apart : callable
+            Bytes that they work with besides if what they keep is not in memory.
         free : callable
             Tells how many bytes of memory are free on the host; None where unknown.
         device_free : callable, optional
@@ -202,11 +207,11 @@ class Budget:
         if rooms.easy(size, work) is None:
             folder, closed = self._folder()
             rooms = replace(rooms, disk=None if folder is None else self._on_disk(folder, size))
-        place = rooms.place(size, work)
+        place = rooms.place(size, work, apart(tokens))
         found = Plan(
             tokens=tokens,
             kept=size,
-            working=work,
+            working=work + (apart(tokens) if place == "disk" else 0),
             place=place or "memory",
             folder=folder if place == "disk" else None,
             free=rooms.host if rooms.device is None else rooms.device,
@@ -218,7 +223,9 @@ class Budget:
         return replace(
             found,
             problem=self._problem(found, rooms, folder, closed),
-            advice=self._advice(tokens, lambda count: rooms.place(kept(count), working(count)) is not None),
+            advice=self._advice(
+                tokens, lambda count: rooms.place(kept(count), working(count), apart(count)) is not None
+            ),
         )
 
     def _rooms(self, wanted: int, free: Free, device_free: Free | None) -> _Rooms:

@@ -49,7 +49,7 @@ def parse_bytes(size: int | str) -> int:
 def show_bytes(count: float) -> str:
     """Write a number of bytes for a person: 1_530_000 gives "1.5 MB"."""
     for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
+        if round(count) < 1000:
             return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"

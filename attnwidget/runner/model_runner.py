@@ -39,7 +39,7 @@ from attnwidget.runner.limits import (
     position_limit,
 )
 from attnwidget.runner.load import fingerprint, load, weights_version
-from attnwidget.runner.needs import Kept, kept_bytes, seen, working_bytes
+from attnwidget.runner.needs import Kept, kept_bytes, key_cache_bytes, seen, working_bytes
 from attnwidget.runner.predict import LogitsTap, label_predictions
 from attnwidget.runner.prompt import (
     AnyPrompt,
@@ -323,12 +323,16 @@ class ModelRunner:
 
         def working(count: int) -> int:
             chunk = self._chunk_for(count, device, eager)
-            return working_bytes(self.model, count, chunk=chunk, eager=eager, target=target)
+            more = 0 if self._budget.dtype is None else key_cache_bytes(self.model, count, chunk)
+            return more + working_bytes(self.model, count, chunk=chunk, eager=eager, target=target)
 
-        host, apart = torch.device("cpu"), device.type == "cuda"
-        return self._budget.plan(
-            tokens, kept, working, lambda: free_bytes(host), (lambda: free_bytes(device)) if apart else None
-        )
+        def apart(count: int) -> int:
+            chunk = self._chunk_for(count, device, eager)
+            return 0 if self._budget.dtype is not None else key_cache_bytes(self.model, count, chunk)
+
+        host, cuda = torch.device("cpu"), device.type == "cuda"
+        on_device = (lambda: free_bytes(device)) if cuda else None
+        return self._budget.plan(tokens, kept, working, apart, lambda: free_bytes(host), on_device)
 
     def _learn(self, record: AttentionRecord, encoded: Encoded, eager: bool) -> None:
         """Remember what a record of this model takes: weights that were recorded whole cannot be foreseen."""

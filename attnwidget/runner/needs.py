@@ -19,6 +19,8 @@ WHOLE_LOGITS = 2**28
 """Logits that a model may return in one piece: 1 GB in single precision."""
 LOGITS_AT_A_TIME = 2**24
 """Logits of a block, where there are more: 64 MB in single precision."""
+_RANKED = 3
+"""Copies of a block while its best tokens are found: in single precision, as probabilities, and sorted."""
 _EAGER_PATTERNS = 3
 """Copies of one layer's patterns that an eager run holds at once: scores, weights, and one in between."""
 
@@ -124,8 +126,9 @@ def working_bytes(
     Returns
     -------
     int
-        The widest activations of one layer, the model's own cache if it runs in chunks, masks of sliding
-        windows, patterns of an eager run, and the logits that are made in one piece.
+        The widest activations of one layer, the values in the model's own cache if it runs in chunks (for
+        its keys see `key_cache_bytes`), masks of sliding windows, patterns of an eager run, and the logits
+        that are made in one piece.
     """
     config, size = text_config(model), _item_size(model)
     at_once = tokens if chunk is None else min(tokens, chunk)
@@ -135,17 +138,27 @@ def working_bytes(
     widest = max((m.width * (2 * m.heads + 3 * m.kv_heads) for m in modules), default=3 * hidden)
     activations = 2 * hidden + max(widest + hidden, 3 * inner)
     logits = (target or at_once) * _count(config, "vocab_size", 0)
+    ranked = min(logits, LOGITS_AT_A_TIME)
     # Past that they are made in blocks, from the last activations.
-    logits = logits if logits <= WHOLE_LOGITS else LOGITS_AT_A_TIME + at_once * hidden
-    total = size * (at_once * activations + logits)
-    if chunk is not None and at_once < tokens:
-        total += sum(2 * size * m.kv_heads * m.width * tokens for m in modules)
+    logits = logits if logits <= WHOLE_LOGITS else ranked + at_once * hidden
+    total = size * (at_once * activations + logits) + 4 * _RANKED * ranked
+    total += key_cache_bytes(model, tokens, chunk)
     window = getattr(config, "sliding_window", None)
     if at_once < tokens or (isinstance(window, int) and 0 < window < tokens):
         total += at_once * tokens * (1 + size)
     if eager:
         total += _EAGER_PATTERNS * size * max((m.heads for m in modules), default=1) * at_once * tokens
     return int(total)
+
+
+def key_cache_bytes(model: nn.Module, tokens: int, chunk: int | None) -> int:
+    """Bytes of the keys that a run in chunks holds in the model's own cache; as many are in its values.
+
+    They are also what the record keeps, as long as that is in memory and in the model's precision.
+    """
+    if chunk is None or chunk >= tokens:
+        return 0
+    return sum(_item_size(model) * m.kv_heads * m.width * tokens for m in _attention(model))
 
 
 def most_tokens(below: int, fits: Callable[[int], bool]) -> int:

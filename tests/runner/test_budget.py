@@ -39,7 +39,8 @@ def plan_of(
     """Plan a run that keeps 50 MB and works with 10 MB for each token."""
     made = Budget(ByteCache(cache) if held is None else held, spill)
     on_device = None if device is None else lambda: device
-    return made.plan(tokens, lambda n: n * 50 * 10**6, lambda n: n * 10**7, lambda: free, on_device)
+    kept, working, apart = (lambda n, each=each: n * each * 10**6 for each in (50, 10, 2))
+    return made.plan(tokens, kept, working, apart, lambda: free, on_device)
 
 
 class Held:
@@ -88,7 +89,9 @@ def test_weights_that_are_recorded_whole_are_foreseen_after_one_run() -> None:
 def test_a_run_in_chunks_works_with_less() -> None:
     model = tiny_models.llama(50)
     whole, chunked = needs.working_bytes(model, 400), needs.working_bytes(model, 400, chunk=20)
-    assert chunked < whole / 2
+    assert chunked + needs.key_cache_bytes(model, 400, 20) < whole / 2
+    assert needs.key_cache_bytes(model, 400, 20) == 2 * 2 * 4 * 400 * 4
+    assert needs.key_cache_bytes(model, 400, None) == needs.key_cache_bytes(model, 400, 400) == 0
     assert needs.working_bytes(model, 400, eager=True) > whole + 3 * 4 * 4 * 400**2 - 1
     assert needs.working_bytes(model, 50, chunk=50) == needs.working_bytes(model, 50)
 
@@ -130,6 +133,7 @@ def test_where_a_record_goes(options: dict[str, Any], place: str, tmp_path: Path
     assert plan.fits
     assert plan.place == place
     assert plan.folder == (tmp_path if place == "disk" else None)
+    assert plan.working == plan.tokens * (12 if place == "disk" else 10) * 10**6
     plan.demand()
     assert list(tmp_path.iterdir()) == []
 
@@ -251,6 +255,26 @@ def test_a_record_on_disk_has_the_same_numbers_and_goes_with_the_cache(make: Any
         assert mapped(tmp_path) == 2 * len(record.sites), "in use"
         del record
         assert mapped(tmp_path) == 0
+
+
+@pytest.mark.usefixtures("tight")
+@pytest.mark.parametrize("dtype", [None, "float16"])
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_chunks_are_stitched_where_the_record_is_kept(
+    dtype: str | None, on_disk: bool, tmp_path: Path
+) -> None:
+    model = tiny_models.llama(50)
+    cache = 1000 if on_disk else "1 GB"
+    runner = ModelRunner(model, chunk=17, cache=cache, spill=tmp_path, cache_dtype=dtype)
+    whole, said = ModelRunner(model).run(IDS), runner.plan(IDS)
+    record = runner.run(IDS)
+    assert any("4 chunks" in note for note in record.notes)
+    assert (said.kept, said.place) == (record.nbytes, record.place)
+    assert record.place == ("disk" if on_disk else "memory")
+    assert {getattr(site, "k").dtype for site in record.sites} == {half_of(dtype) or torch.float32}  # noqa: B009
+    assert any("on disk" in note for note in record.notes) == on_disk
+    assert any("kept in float16" in note for note in record.notes) == (dtype is not None)
+    assert worst(whole, record) < (1e-6 if dtype is None else 1e-3)
 
 
 @pytest.mark.usefixtures("tight")

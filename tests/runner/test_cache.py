@@ -53,6 +53,7 @@ def test_sizes_that_cannot(size: object) -> None:
         (1000, "1.0 kB"),
         (1_530_000, "1.5 MB"),
         (512e6, "512 MB"),
+        (999.7e6, "1.0 GB"),
         (3e12, "3.0 TB"),
     ],
 )
