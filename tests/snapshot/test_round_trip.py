@@ -216,3 +216,16 @@ def test_a_snapshot_of_a_snapshot_keeps_its_numbers() -> None:
     second = decode(encode(first).data)
     assert worst(first, second) == 0.0
     np.testing.assert_array_equal(first.site(1).scores(), second.site(1).scores())
+
+
+def test_metrics_of_sampled_queries_keep_their_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attnwidget.service.heads.METRIC_CELLS", 1)
+    rows = np.tril(np.random.default_rng(1).random((1, 2, 40, 40), dtype=np.float32)) + 1e-6
+    rows *= np.tri(40, dtype=np.float32)
+    one = AttentionRecord.from_attentions(rows / rows.sum(-1, keepdims=True), ["a", "b"] * 20)
+    made = Service(one).metrics("decoder")
+    kept = decode(encode(one).data).tables["decoder"]
+    assert (made.sampled, kept.sampled, kept.queries) == (8, 8, 40)
+    np.testing.assert_allclose(kept.margins["entropy"], made.margins["entropy"], rtol=1e-6)
+    assert (kept.margins["entropy"] > 0).all()
+    assert np.isnan(kept.margins["positional"]).all()
