@@ -138,7 +138,15 @@ export function createSearch(host: LiveHost): HTMLElement {
     ],
     () => flow.value,
     (value) => {
-      flow.value = value;
+      batch(() => {
+        flow.value = value;
+        const data = app.data.peek();
+        const span = state.span.peek();
+        // In cross-attention the other side has other tokens.
+        if (data === null || span === null || span.stream === streamFor(data, value)) return;
+        state.span.value = null;
+        useHeld();
+      });
     },
     abort,
   );
