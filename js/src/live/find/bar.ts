@@ -69,7 +69,11 @@ export class FindBar {
     this.#exact.addEventListener(
       "click",
       () => {
-        setAttribute(this.#exact, "aria-pressed", String(this.#exact.ariaPressed !== "true"));
+        setAttribute(
+          this.#exact,
+          "aria-pressed",
+          String(this.#exact.getAttribute("aria-pressed") !== "true"),
+        );
         this.#find(true);
       },
       listen,
@@ -126,7 +130,11 @@ export class FindBar {
 
   #find(show: boolean): void {
     this.#prompt ??= joinTokens(this.#texts);
-    this.#matches = findText(this.#prompt, this.#input.value, this.#exact.ariaPressed === "true");
+    this.#matches = findText(
+      this.#prompt,
+      this.#input.value,
+      this.#exact.getAttribute("aria-pressed") === "true",
+    );
     this.#at = this.#matches.length === 0 ? -1 : nextMatch(this.#matches, this.#events.from());
     if (show && this.#at >= 0) this.#show(this.#at);
     else {
