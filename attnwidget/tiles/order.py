@@ -32,14 +32,21 @@ def turns_of(rows: Ints, level: int, queries: int) -> Ints:
     return reversed_bits(last - rows, level)
 
 
+STEP = 8
+"""Queries of a pixel that are read together at most: those near each other see the same keys."""
+
+
 def reading_order(rows: Ints, level: int, queries: int) -> list[Ints]:
     """Return query positions in groups, in the order in which they are read; each group ascending.
 
-    The first group has one query of each pixel, and so has each after it as far as there are more.
+    The first group has one query of each pixel, the next ones as many as were read before, up to `STEP`.
     """
     turns = turns_of(rows, level, queries)
-    order = np.lexsort((rows, turns))
-    ends = np.flatnonzero(np.diff(turns[order])) + 1
+    # 0, 1, 2 to 3, 4 to 7, then `STEP` at a time.
+    doubling = np.ceil(np.log2(turns + 1)).astype(np.intp)
+    steps = np.where(turns < STEP, doubling, turns // STEP + int(np.log2(STEP)))
+    order = np.lexsort((rows, steps))
+    ends = np.flatnonzero(np.diff(steps[order])) + 1
     return [group for group in np.split(rows[order], ends) if group.size]
 
 
