@@ -52,6 +52,7 @@ export function mostLeftOut(pattern: Pattern): number {
 
 /** What a snapshot left out of the patterns on screen, in a few words; "" where they are whole. */
 export function describeLeftOut({ patterns, record }: LayerData): string {
+  if (record.precision?.rows) return "patterns of long prompts need a kernel";
   let lost = 0;
   let rows = 0;
   for (const pattern of patterns) {
@@ -80,7 +81,8 @@ function describeSnapshot({ patterns }: LayerData, precision: Precision): Exactn
   const { strong, text, more = "" } = lossOf(precision);
   const also = PATTERNS[precision.patterns] + TERMS[precision.terms];
   const whole = patterns.every((pattern) => pattern.error + mostLeftOut(pattern) === 0);
-  if (strong === "exact" || !whole || patterns.length === 0) return { strong, text, more: more + also };
+  if (strong === "exact" || !whole || patterns.length === 0 || precision.rows)
+    return { strong, text, more: more + also };
   return { strong: "exact", text: ` for these heads, in a ${strong}`, more: text + more + also };
 }
 

@@ -103,7 +103,7 @@ export class LayerLoader {
     const args = { site: place.site, layer: place.layer, heads, thumbnails: cached === undefined };
     const site = findSite(meta, place.site);
     const info = site && findLayer(site, place.layer);
-    const tiled = info?.tiled && this.#transport.kind !== "snapshot" ? info : null;
+    const tiled = info?.tiled ? info : null;
     if (tiled) args.heads = [];
     const reply = await this.#transport.request("layer", args, { record: meta.record, signal });
     const [patterns, bytes] = readPatterns(reply.meta, reply.buffers);
