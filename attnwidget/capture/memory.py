@@ -19,6 +19,7 @@ _PAGES = (
     if hasattr(mmap, "MAP_PRIVATE")
     else {}
 )
+_CONTAINER = Path("/sys/fs/cgroup")
 _SHARE = 0.8  # of what is free; the rest stays for everybody else
 
 
@@ -26,7 +27,8 @@ def free_bytes(device: torch.device) -> int | None:
     """Bytes free on a device, or None where that cannot be known."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        return int(free)
+        # What torch holds back for later is free for it, too.
+        return int(free) + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     known = [value for value in (_linux_available(), _container_available(), _pages_available()) if value]
     return min(known) if known else None
 
@@ -50,17 +52,12 @@ def demand(needed: int, device: torch.device, what: str) -> None:
         )
 
 
-def lasting_copy(tensor: Tensor, device: torch.device) -> Tensor:
-    """Copy a tensor to where it will stay.
-
-    On the CPU a large copy gets pages of its own. Taken from the heap, between the run's own short-lived
-    tensors, it would keep those from being given back, which costs about as much again as the copy itself.
-    """
-    return own_pages(tuple(tensor.shape), tensor.dtype, device).copy_(tensor)
-
-
 def own_pages(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return a tensor that is not filled yet; on the CPU, and if it is large, in pages of its own."""
+    """Return a tensor that is not filled yet; on the CPU, and if it is large, in pages of its own.
+
+    Taken from the heap, between the run's own short-lived tensors, it would keep those from being given back,
+    which costs about as much again as the tensor itself.
+    """
     nbytes = math.prod(shape) * dtype.itemsize
     if device.type != "cpu" or nbytes < _OWN_PAGES:
         return torch.empty(shape, dtype=dtype, device=device)
@@ -82,13 +79,14 @@ def _linux_available() -> int | None:
 
 
 def _container_available() -> int | None:
-    group = Path("/sys/fs/cgroup")
+    group = _CONTAINER
     try:
         limit = int((group / "memory.max").read_text())
         used = int((group / "memory.current").read_text())
-        # The page cache counts as used there, but is given back when asked for.
+        # The page cache counts as used there, but is given back when asked for: also that of mapped weights.
         statistics = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-        return max(0, limit - used + int(statistics.get("inactive_file", 0)))
+        pages = sum(int(statistics.get(name, 0)) for name in ("inactive_file", "active_file"))
+        return max(0, limit - used + pages)
     except (OSError, ValueError):
         return None
 

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.overrides import _get_current_function_mode_stack
 from transformers import AttentionInterface
 
-from attnwidget.capture import memory, run_with_capture
+from attnwidget.capture import run_with_capture
+from attnwidget.capture.store import Store
 from attnwidget.capture.structure import Structure
 from attnwidget.capture.tape import ACTIVE, Tape
 from attnwidget.errors import CancelledError, CaptureError, NoAttentionError, OutOfMemoryError
@@ -587,7 +588,7 @@ def test_queries_and_keys_are_no_views_of_a_fused_buffer() -> None:
 def test_lasting_copies_are_copies(dtype: torch.dtype) -> None:
     for n in (3, 200_000):
         original = torch.randn(n, 4).to(dtype)[:, 1:3]
-        copy = memory.lasting_copy(original, torch.device("cpu"))
+        copy = Store().keep(original)
         assert torch.equal(copy, original)
         assert copy.is_contiguous()
         original.zero_()

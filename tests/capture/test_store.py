@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from attnwidget.capture import memory
 from attnwidget.capture import store as module
 from attnwidget.capture.store import Store, free_on_disk, lies_in_memory, spill_folder
 from attnwidget.errors import CacheError
@@ -181,3 +182,19 @@ def test_numbers_that_half_precision_does_not_have() -> None:
     assert Store(dtype=torch.bfloat16).keep(torch.tensor([1.0, 7e4]))[1].item() == pytest.approx(
         7e4, rel=1e-2
     )
+
+
+def test_a_containers_limit_counts_though_its_page_cache_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in (
+        ("memory.max", "1000000\n"),
+        ("memory.current", "900000\n"),
+        ("memory.stat", "anon 300000\ninactive_file 200000\nactive_file 350000\n"),
+    ):
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(memory, "_CONTAINER", tmp_path)
+    assert memory.free_bytes(torch.device("cpu")) == 650_000
+    (tmp_path / "memory.max").write_text("max\n")
+    free = memory.free_bytes(torch.device("cpu"))
+    assert free is None or free > 650_000
