@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 from attnwidget.errors import CancelledError
 from attnwidget.metrics.refine import Refinement, SampledPicture
@@ -19,20 +19,25 @@ LAYER_QUERIES = 16
 """Queries behind the thumbnails of one layer while nothing else was read."""
 
 KEPT = 2
-"""Readings that are kept: they hold sums per diagonal of each head, tens of megabytes for long prompts."""
+"""Records whose readings are kept: they hold sums per diagonal of each head, tens of megabytes if long."""
 
 
 class Readings:
-    """What was read of long prompts; each is worked on by one thread at a time."""
+    """What was read of long prompts; each is worked on by one thread at a time.
+
+    A reading holds its record's queries and keys, and goes with the record.
+    """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, SiteKind], _Reading] = OrderedDict()
+        self._kept: WeakKeyDictionary[AttentionRecord, dict[SiteKind, _Reading]] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
     @property
     def nbytes(self) -> int:
         """Bytes that are held."""
-        return sum(reading.refined.nbytes for reading in self._kept.values())
+        with self._lock:
+            readings = [one for of in self._kept.values() for one in of.values()]
+        return sum(reading.refined.nbytes for reading in readings)
 
     def read(
         self,
@@ -97,17 +102,18 @@ class Readings:
 
     def _reading(self, record: AttentionRecord, site: SiteKind, pixels: int) -> _Reading:
         with self._lock:
-            key = record.id, site
-            if key not in self._kept:
-                self._kept[key] = _Reading(Refinement(record, site, Registry(()), pixels))
-            self._kept.move_to_end(key)
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-            return self._kept[key]
+            of = self._kept.pop(record, {})
+            # The one that was used last stands last.
+            self._kept[record] = of
+            for oldest in list(self._kept)[:-KEPT]:
+                del self._kept[oldest]
+            if site not in of:
+                of[site] = _Reading(Refinement(record, site, Registry(()), pixels))
+            return of[site]
 
     def _forget(self, record: AttentionRecord, site: SiteKind) -> None:
         with self._lock:
-            self._kept.pop((record.id, site), None)
+            self._kept.get(record, {}).pop(site, None)
 
 
 class _Reading:

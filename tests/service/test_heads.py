@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -203,6 +205,24 @@ def test_what_breaks_off_is_read_anew_and_what_is_cancelled_says_so(monkeypatch:
     assert table.sampled == 2
     expected = measure_heads(given, queries=np.sort(order(12)[:2]))
     np.testing.assert_allclose(table.values["entropy"], expected.values["entropy"], rtol=1e-9)
+
+
+@pytest.mark.usefixtures("slow_machine")
+def test_what_was_read_goes_with_its_record_and_is_kept_of_two() -> None:
+    kept, held = Measurements(), [record(1, 1, texts=WORDS * 2) for _ in range(3)]
+    for one in held:
+        kept.table(one, "decoder", standard())
+    ends = [weakref.ref(one.sites[0]) for one in held]
+    two, one = kept.nbytes, kept.nbytes // 2
+    assert kept.table(held[2], "decoder", standard()).sampled == 2
+    assert kept.nbytes == two
+    del held[2]
+    gc.collect()
+    assert (kept.nbytes, ends[2]()) == (one, None)
+    held.clear()
+    gc.collect()
+    assert kept.nbytes == 0
+    assert [end() for end in ends] == [None, None, None]
 
 
 def test_a_detector_that_fails_leaves_the_others_standing() -> None:
