@@ -19,6 +19,7 @@ from attnwidget.record.visibility import recognise
 _REMEMBERED = 4
 # Older models write "masked" as a large finite number instead of the smallest one.
 _LARGE = -9.0e3
+_BLOCK = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,8 +218,11 @@ def split(mask: Tensor) -> tuple[Tensor, Tensor | None]:
         hidden = mask == lowest
     else:
         return torch.ones((1, 1, 1), dtype=torch.bool), mask if bool(mask.any()) else None
-    rest = mask.masked_fill(hidden, 0.0)
-    return ~hidden, rest if bool(rest.any()) else None
+    # By rows: masks of long prompts are as large as a pattern, and most hold nothing else.
+    rows = range(0, mask.shape[1], max(1, _BLOCK // max(1, mask.shape[0] * mask.shape[2])))
+    slices = [slice(begin, begin + rows.step) for begin in rows]
+    added = any(bool(((mask[:, some] != 0) & ~hidden[:, some]).any()) for some in slices)
+    return ~hidden, mask.masked_fill(hidden, 0.0) if added else None
 
 
 def _plain(seen: Tensor, queries: int, keys: int) -> NDArray[np.bool_]:

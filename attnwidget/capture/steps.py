@@ -27,6 +27,8 @@ class Step:
         Which chunk this is, counted from 1, of how many.
     left : float or None
         Seconds that the rest will take, as fitted to the steps so far; None as long as that is a guess.
+    predicted : float or None
+        Once all layers are done: the share of positions whose predictions are computed.
     """
 
     done: int
@@ -36,10 +38,13 @@ class Step:
     chunk: int = 1
     chunks: int = 1
     left: float | None = None
+    predicted: float | None = None
 
     @property
     def text(self) -> str:
         """Say it: "layer 7 of 24, chunk 3 of 8, about 40 s left"."""
+        if self.predicted is not None:
+            return f"next tokens, {self.predicted:.0%}".replace("%", " %")
         said = [f"layer {self.layer} of {self.layers}"]
         if self.chunks > 1:
             said.append(f"chunk {self.chunk} of {self.chunks}")

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from attnwidget.capture import Captured, memory, run_with_capture
 from attnwidget.capture.chunked import may_run_in_chunks
 from attnwidget.capture.state import evaluation_mode
-from attnwidget.capture.steps import Progress
+from attnwidget.capture.steps import Progress, Step, tell
 from attnwidget.capture.store import Store
 from attnwidget.errors import AttnWidgetError, CacheError, CancelledError, CaptureError, InputError
 from attnwidget.record import AttentionRecord, ModelInfo, Predictions, Stream, Token
@@ -466,7 +466,9 @@ class ModelRunner:
             positions = next(s.keys for s in captured.sites if decoder is None or s.kind != "decoder")
             tokens, named = position_tokens(self.model, encoded.more, positions)
         streams = self._streams(captured, tokens, decoder)
-        predictions, left_out = self._predictions(tap, captured, streams, keep["decoder"], cancelled)
+        predictions, left_out = self._predictions(
+            tap, captured, streams, keep["decoder"], progress, cancelled
+        )
         return AttentionRecord(
             id=record_id,
             model=self.info,
@@ -528,11 +530,20 @@ class ModelRunner:
         captured: Captured,
         streams: dict[Stream, tuple[Token, ...]],
         kept: np.ndarray | None,
+        progress: Progress | None,
         cancelled: Cancelled | None,
     ) -> tuple[Predictions | None, tuple[str, ...]]:
         if "decoder" not in streams:
             return None, ()
-        found = tap.found if captured.chunks > 1 else tap.top(captured.output, cancelled=cancelled)
+        layers = len(captured.sites)
+
+        def told(share: float) -> None:
+            tell(progress, Step(done=layers, total=layers, layer=layers, layers=layers, predicted=share))
+
+        if captured.chunks > 1:
+            found = tap.found
+        else:
+            found = tap.top(captured.output, cancelled=cancelled, told=told)
         if found is None:
             return None, ()
         if isinstance(found, str):

@@ -99,7 +99,11 @@ class LogitsTap:
         return ids, probabilities
 
     def top(
-        self, output: Any, count: int = TOP, cancelled: Callable[[], bool] | None = None
+        self,
+        output: Any,
+        count: int = TOP,
+        cancelled: Callable[[], bool] | None = None,
+        told: Callable[[float], None] | None = None,
     ) -> Top | str | None:
         """Best next tokens at every position.
 
@@ -111,6 +115,8 @@ class LogitsTap:
             How many per position.
         cancelled : callable, optional
             Asked between blocks.
+        told : callable, optional
+            Told between blocks which share of the positions is done.
 
         Returns
         -------
@@ -134,7 +140,7 @@ class LogitsTap:
         ):
             return None
         if self._hidden is None:
-            return best(logits.shape[1], lambda block: logits[0, block], self._rows, count, cancelled)
+            return best(logits.shape[1], lambda block: logits[0, block], self._rows, count, cancelled, told)
         hidden, head = self._hidden, self._head
         assert head is not None
 
@@ -146,7 +152,7 @@ class LogitsTap:
         bound = _AGREES.get(hidden.dtype, _AGREES_IN_HALF)
         if not apart <= bound and not torch.isnan(theirs).any():
             return "Predictions are left out: the logits of this model cannot be computed in blocks."
-        return best(hidden.shape[1], rows, self._rows, count, cancelled)
+        return best(hidden.shape[1], rows, self._rows, count, cancelled, told)
 
 
 def _output_layer(model: nn.Module) -> nn.Module | None:
@@ -199,6 +205,7 @@ def best(
     vocabulary: int,
     count: int,
     cancelled: Callable[[], bool] | None = None,
+    told: Callable[[float], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Best ids and their probabilities, block by block.
 
@@ -214,6 +221,8 @@ def best(
         How many to keep.
     cancelled : callable, optional
         Asked between blocks.
+    told : callable, optional
+        Told between blocks which share of the positions is done.
 
     Returns
     -------
@@ -235,6 +244,8 @@ def best(
     for start in range(0, positions, step):
         if start and cancelled is not None and cancelled():
             raise CancelledError("The run was cancelled.", "Start it again when needed.")
+        if start and told is not None:
+            told(start / positions)
         block = slice(start, min(start + step, positions))
         logits = rows(block).detach().float()
         total = logits.logsumexp(-1, keepdim=True)

@@ -40,7 +40,7 @@ class Telling:
     def step(self, step: Any) -> None:
         """Say which layer of which chunk is done, and how long the rest takes (`capture.steps.Step`)."""
         # Of short runs the front end counts the layers where they take no room.
-        worth = self._kept or step.chunks > 1 or step.left is not None
+        worth = self._kept or step.chunks > 1 or step.left is not None or step.predicted is not None
         self._say(step.done, step.total, step.text + self._kept if worth else "")
 
     def announce(self, plan: Any) -> None:

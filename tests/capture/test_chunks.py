@@ -327,9 +327,26 @@ class TestWork:
             work.did(layer + 1)
         assert told == [(1, 3), (2, 3), (3, 3)]
 
+    def test_next_tokens_come_last(self) -> None:
+        assert Step(done=4, total=4, layer=4, layers=4, predicted=0.254).text == "next tokens, 25 %"
+
     def test_durations_are_readable(self) -> None:
         said = [time_text(seconds) for seconds in (0.2, 4.4, 12, 41, 200)]
         assert said == ["about 1 s", "about 4 s", "about 10 s", "about 40 s", "about 3 min"]
+
+
+@pytest.mark.parametrize("name", ["Qwen2", "gpt-oss"])
+def test_half_precision_runs_in_chunks(name: str) -> None:
+    chosen = family(name)
+    model = chosen.build().to(torch.bfloat16)
+    captured = run_with_capture(model, chosen.inputs(), chunk=13)
+    assert in_chunks(captured)
+    assert any("runs in bfloat16" in note for note in captured.notes)
+    for site in captured.sites:
+        assert isinstance(site, QKSite)
+        assert (site.q.dtype, site.k.dtype) == (torch.bfloat16, torch.bfloat16)
+        assert site.fidelity is not None
+        assert 0 < site.fidelity < 3e-2
 
 
 def test_a_model_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:

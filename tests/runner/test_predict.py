@@ -177,9 +177,11 @@ def test_blocks_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
         made.append(block)
         return torch.zeros(1, 4)
 
+    told: list[float] = []
     with pytest.raises(CancelledError):
-        best(9, rows, 4, 2, lambda: len(made) == 3)
+        best(9, rows, 4, 2, lambda: len(made) == 3, told.append)
     assert len(made) == 3
+    assert told == [1 / 9, 2 / 9]
 
 
 def test_a_small_vocabulary_is_shown_whole() -> None:
