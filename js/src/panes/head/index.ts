@@ -130,9 +130,14 @@ export class HeadPane {
     follow(signal, () => {
       explorer.palette.value;
       explorer.threshold.value;
-      kind?.changed.value;
       this.#redraw("base");
     });
+    if (kind !== null) {
+      follow(signal, () => {
+        kind.changed.value;
+        this.#redraw("base");
+      });
+    }
     follow(signal, () => {
       explorer.selection.value;
       this.#revealHeld();

@@ -112,10 +112,14 @@ export class MatrixPane {
       explorer.scale.value;
       this.#redraw("layout");
     });
-    follow(signal, () => {
-      kind.changed?.value;
-      this.#redraw("cells");
-    });
+    const { changed } = kind;
+    if (changed !== undefined) {
+      // Not `?.`: the minifier drops the read of a value that is not used.
+      follow(signal, () => {
+        changed.value;
+        this.#redraw("cells");
+      });
+    }
     follow(signal, () => {
       explorer.focus.value;
       explorer.exact.value;
