@@ -540,10 +540,8 @@ class ModelRunner:
         def told(share: float) -> None:
             tell(progress, Step(done=layers, total=layers, layer=layers, layers=layers, predicted=share))
 
-        if captured.chunks > 1:
-            found = tap.found
-        else:
-            found = tap.top(captured.output, cancelled=cancelled, told=told)
+        whole = captured.chunks == 1
+        found = tap.top(captured.output, cancelled=cancelled, told=told) if whole else tap.found
         if found is None:
             return None, ()
         if isinstance(found, str):
