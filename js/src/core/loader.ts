@@ -23,6 +23,7 @@ function readThumbnails(meta: LayerMeta, buffers: readonly DataView[]): Thumbnai
     heads,
     size: [queries, keys],
     pooled: meta.pooled,
+    ...(meta.sampled && { sampled: meta.sampled }),
     codes: (head) => codes.subarray(head * queries * keys, (head + 1) * queries * keys),
   };
 }

@@ -65,6 +65,8 @@ export interface Thumbnails {
   readonly pooled: number;
   /** Companded codes of one head, row by row; see U8_* in the schema. */
   codes(head: number): Uint8Array;
+  /** Queries behind them, where not all were read. */
+  readonly sampled?: number;
 }
 
 /** Thumbnails of every head of every layer of one kind of attention. */

@@ -4,7 +4,7 @@ import { isHead } from "../core/pinned";
 import { headsOffered } from "../core/shown";
 import type { Palette, Thumbnails } from "../core/types";
 import { mix, parseColour, type Rgb } from "../math/colour";
-import { decimal } from "../math/format";
+import { decimal, formatCount } from "../math/format";
 import { decodeTable } from "../math/weights";
 import { U8_MASKED, U8_NAN } from "../wire/schema.gen";
 import { el, follow, setAttribute, setText } from "./dom";
@@ -181,7 +181,13 @@ export function createChips(app: ExplorerApp, abort: AbortSignal): HTMLElement {
       const known = app.headNote(now.info.layer, head);
       const about = known === null ? "" : `${known.title} ${decimal(known.score, 2)}`;
       button.style.setProperty("--c", `rgb(${palette.head(head).join(" ")})`);
-      button.title = [`Head ${head}`, about, "Double-click: this head alone"].filter(Boolean).join("\n");
+      const { sampled } = now.thumbnails;
+      const read = sampled
+        ? `Drawn from ${formatCount(sampled)} of ${formatCount(now.queryTokens.label.length)} queries`
+        : "";
+      button.title = [`Head ${head}`, about, read, "Double-click: this head alone"]
+        .filter(Boolean)
+        .join("\n");
       setAttribute(button, "aria-description", about === "" ? null : about);
       setText(name, compact ? String(head) : `Head ${head}`);
       setText(note, wordless ? "" : about);
