@@ -60,6 +60,12 @@ describe("rooms", () => {
     }
   });
 
+  it("no signal is read with `?.` for the reading alone: the minifier drops that, and with it what follows", () => {
+    const bare = /^\s*[\w.#]+\?\.(?:\w+\??\.)*value;/m;
+    expect(bare.test("  kind.changed?.value;")).toBe(true);
+    expect(files.filter((path) => bare.test(readFileSync(path, "utf8")))).toEqual([]);
+  });
+
   it("panes import no transport", () => {
     for (const path of files.filter((file) => roomOf(file) === "panes")) {
       const rooms = relativeImports(readFileSync(path, "utf8")).map((target) =>

@@ -203,7 +203,14 @@ export class MatrixPanel {
       "wheel",
       (event) => {
         const place = this.#place;
-        if (!event.ctrlKey || place === null) return;
+        if (place === null) return;
+        if (!event.ctrlKey) {
+          // Only a matrix that one works in: else the page scrolls, as over anything.
+          if (!handlers.zoomed() || !surface.matches(":focus")) return;
+          event.preventDefault();
+          handlers.pan(-event.deltaX, -event.deltaY);
+          return;
+        }
         event.preventDefault();
         const factor = Math.exp(-Math.max(-60, Math.min(60, event.deltaY)) * 0.01);
         handlers.zoom(factor, event.offsetX - place.left, event.offsetY - place.top);
