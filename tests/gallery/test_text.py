@@ -56,6 +56,7 @@ def test_a_click_shows_where_every_head_looks(gallery: Gallery) -> None:
     assert f"{trait(page, 'layer')}.{trait(page, 'heads')[0]}" == name  # type: ignore[index]
     expect(word(page, at)).to_have_attribute("data-mark", "now")
     assert seen(page, at)
+    expect(peak).to_be_focused()
 
 
 def test_the_map_scrolls_the_text(gallery: Gallery) -> None:

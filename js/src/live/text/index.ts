@@ -14,6 +14,7 @@ import { FindBar } from "../find/bar";
 import { PromptMap } from "../minimap";
 import { createPeaks } from "../minimap/peaks";
 import { centre, inSight } from "../minimap/place";
+import type { Peak, Strips } from "../minimap/strips";
 import { liveState } from "../state";
 import { listenForChoice, tokenOf } from "./choose";
 import { applyMarks, markTokens } from "./marks";
@@ -41,6 +42,9 @@ class LongText {
   readonly #chosenBar: HTMLElement;
   #hits: readonly Range[] = [];
   #now: Range | null = null;
+  #jumped: Range | null = null;
+  #peaksOf: Strips | null = null;
+  #peaksIn: Tokens | null = null;
   #marks: Uint8Array = NOTHING;
   #sideOfHits: Side = "query";
 
@@ -144,21 +148,30 @@ class LongText {
     follow(signal, () => {
       const { strips } = this.#map.state.value;
       const tokens = this.#tokens(app.data.value, app.direction.value);
+      if (strips === this.#peaksOf && tokens === this.#peaksIn) return;
+      this.#peaksOf = strips;
+      this.#peaksIn = tokens;
+      this.#jumped = null;
       const buttons =
         strips === null || tokens === null
           ? []
-          : createPeaks(strips, tokens, (position, { layer, head }) => {
-              const site = app.data.peek()?.site.kind;
-              if (site !== undefined) app.goTo({ site, layer, head });
-              this.#now = { start: position, end: position + 1 };
-              this.#mark();
-              centre(this.#flow(this.#side), this.#pane.scroller, position);
-            });
+          : createPeaks(strips, tokens, (at, head) => this.#jump(at, head));
       const said =
         buttons.length === 0 ? [] : [el("span", { class: "al-peaks-title" }, "Strongest, all heads")];
       this.#peaks.replaceChildren(...said, ...buttons);
       this.#peaks.hidden = buttons.length === 0;
+      this.#mark();
     });
+  }
+
+  /** Goes to a token, and shows the head that it is strongest in. */
+  #jump(position: number, { layer, head }: Peak): void {
+    const { app } = this.#host;
+    const site = app.data.peek()?.site.kind;
+    if (site !== undefined) app.goTo({ site, layer, head });
+    this.#jumped = { start: position, end: position + 1 };
+    this.#mark();
+    centre(this.#flow(this.#side), this.#pane.scroller, position);
   }
 
   destroy(): void {
@@ -239,7 +252,7 @@ class LongText {
     const chosen = liveState(app).span.peek();
     const span = chosen?.stream === stream ? { start: chosen.first, end: chosen.last } : null;
     this.#sideOfHits = side;
-    this.#marks = markTokens(tokens.label.length, this.#hits, this.#now, span);
+    this.#marks = markTokens(tokens.label.length, this.#hits, this.#now ?? this.#jumped, span);
     const found = liveState(app).found.peek();
     this.#map.setMarks({ hits: this.#hits.map(({ start }) => start), found, span });
     this.#drawn();
