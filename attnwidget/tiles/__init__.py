@@ -1,5 +1,7 @@
 """The engine of long prompts: exact pieces of patterns that are never held whole."""
 
-from attnwidget.tiles.engine import Column, Engine, Tile, engine_of
+from attnwidget.tiles.columns import Column
+from attnwidget.tiles.draw import Tile
+from attnwidget.tiles.engine import Engine, engine_of, let_go
 
-__all__ = ["Column", "Engine", "Tile", "engine_of"]
+__all__ = ["Column", "Engine", "Tile", "engine_of", "let_go"]

@@ -39,6 +39,9 @@ TOGETHER = 32
 FEWEST_ROWS = 32
 """Queries of a block at least, however far apart."""
 
+PART_CELLS = 1 << 23
+"""Cells of a part of the work at most: a few hundredths of a second, after which it can be cancelled."""
+
 DEVICE_ROWS, DEVICE_CELLS = 1024, 1 << 24
 """The same on an accelerator, which is busy only with larger blocks."""
 
@@ -86,6 +89,7 @@ class QKSource:
     def rows_at_once(self, spacing: int) -> int:
         """Return how many queries to ask for at a time: in a narrow window fewer, if far apart."""
         most = ROWS if self._on_cpu else DEVICE_ROWS
+        most = max(min(FEWEST_ROWS, most), min(most, PART_CELLS // max(1, self.site.keys)))
         window = self.site.visibility.window
         if window is None or self.site.visibility.mask is not None:
             return most
