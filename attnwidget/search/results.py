@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,6 +37,8 @@ class Hit:
         Queries behind the value.
     read, of : int
         Queries of this head that were read, of those that may count: fewer are an estimate.
+    margin : float
+        Half width of an estimated mean's confidence interval at 95 %, by head; NaN where there is none.
     """
 
     layer: int
@@ -49,6 +52,7 @@ class Hit:
     count: int
     read: int
     of: int
+    margin: float = math.nan
 
     @property
     def exact(self) -> bool:
@@ -57,8 +61,9 @@ class Hit:
 
     def __repr__(self) -> str:
         about = "" if self.exact else f", sampled {self.read:,} of {self.of:,} queries"
+        sure = "" if math.isnan(self.margin) else f" ± {self.margin:.3f}"
         return (
-            f"Hit(layer={self.layer}, head={self.head}, value={self.value:.3f}, "
+            f"Hit(layer={self.layer}, head={self.head}, value={self.value:.3f}{sure}, "
             f"baseline={self.baseline:.3f}, query={self.query} {self.query_label!r}, "
             f"key={self.key} {self.key_label!r}{about})"
         )
@@ -108,6 +113,8 @@ class HeadSums:
         The same of weights spread evenly over the keys that each query sees.
     counts : int64 array [layers, heads]
         How many queries count.
+    margins : float32 array [layers, heads]
+        Half widths of the confidence intervals of estimates at 95 %; NaN where values are exact.
     read, of : int
         Queries of each head that were read, of those that may count: fewer are an estimate.
     """
@@ -120,6 +127,7 @@ class HeadSums:
     values: NDArray[np.float32]
     baselines: NDArray[np.float32]
     counts: NDArray[np.int64]
+    margins: NDArray[np.float32]
     read: int
     of: int
 
@@ -167,6 +175,7 @@ def hits_of(record: AttentionRecord, search: Search) -> SearchState:
                 count=one.count,
                 read=result.read,
                 of=result.of,
+                margin=one.margin,
             )
         )
     return SearchState(tuple(hits), found.sampled, found.done, found.total)
@@ -177,13 +186,14 @@ def sums_of(search: Search, flow: Literal["into", "out of"], span: tuple[int, in
     question: Question = search.question
     sites = [search.site(layer) for layer in question.layers]
     shape = (len(sites), max(site.heads for site in sites))
-    values, baselines = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
+    values, baselines, margins = (np.full(shape, np.nan, np.float32) for _ in range(3))
     counts = np.zeros(shape, dtype=np.int64)
     for result in search.results:
         if result.best:
             place = question.layers.index(result.layer), result.head
             (one,) = result.best
-            values[place], baselines[place], counts[place] = one.value, one.baseline, one.count
+            values[place], baselines[place], margins[place] = one.value, one.baseline, one.margin
+            counts[place] = one.count
     return HeadSums(
         flow=flow,
         first=span[0],
@@ -193,6 +203,7 @@ def sums_of(search: Search, flow: Literal["into", "out of"], span: tuple[int, in
         values=values,
         baselines=baselines,
         counts=counts,
+        margins=margins,
         read=max((result.read for result in search.results), default=0),
         of=max((result.of for result in search.results), default=0),
     )

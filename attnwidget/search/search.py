@@ -211,4 +211,6 @@ class Search:
         """Note what came out of reading so many queries of some heads."""
         of = len(self._rows[layer])
         for place, head in enumerate(heads):
-            self._results[layer, int(head)] = HeadResult(layer, int(head), tally.best(place), read, of)
+            self._results[layer, int(head)] = HeadResult(
+                layer, int(head), tally.best(place, read / max(1, of)), read, of
+            )

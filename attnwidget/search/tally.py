@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from attnwidget.search.mass import Cells, Doubles, Masses, Places
+from attnwidget.metrics.sampling import half_width
+from attnwidget.search.mass import Cells, Masses, Places
 from attnwidget.wire.schema import Searched
 
 
@@ -25,6 +26,9 @@ class Candidate:
         The key, where it is known yet.
     count : int
         Queries behind the value.
+    margin : float
+        Half width of the confidence interval of an estimated mean by head, at 95 % (see
+        `metrics.sampling.half_width`); NaN where there is none.
     """
 
     value: float
@@ -32,6 +36,7 @@ class Candidate:
     query: int
     key: int | None
     count: int
+    margin: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ class Tally:
     def __init__(self, by: Searched, heads: int, k: int, keys: Places) -> None:
         self._by, self._heads, self._k, self._keys = by, heads, k, keys
         self._count = np.zeros(heads, dtype=np.int64)
-        self._sum, self._even = np.zeros(heads), np.zeros(heads)
+        self._sum, self._squares, self._even = np.zeros(heads), np.zeros(heads), np.zeros(heads)
         kept = k if by == "query" else 1
         # The kept queries of each head: mass, what even weights give, position.
         self._best = np.full((heads, kept), -np.inf)
@@ -100,6 +105,7 @@ class Tally:
         even = np.where(counts, block.even, 0.0)
         self._count += counts.sum(-1)
         self._sum += mass.sum(-1)
+        self._squares += (mass**2).sum(-1)
         self._even += even.sum(-1)
         if cells is not None:
             self._add_cells(cells, block.rows)
@@ -114,17 +120,8 @@ class Tally:
         self._best_even = np.take_along_axis(evens, order, 1)
         self._best_row = np.take_along_axis(rows, order, 1)
 
-    def sums(self) -> tuple[Doubles, Doubles, NDArray[np.int64]]:
-        """Return mean mass and its baseline (NaN where nothing counts) and queries that count, per head."""
-        some = self._count > 0
-        mean, even = (
-            np.divide(total, self._count, out=np.full(self._heads, np.nan), where=some)
-            for total in (self._sum, self._even)
-        )
-        return mean, even, self._count
-
-    def best(self, head: int) -> tuple[Candidate, ...]:
-        """Return the best of a head, numbered as in the blocks."""
+    def best(self, head: int, share: float = 1.0) -> tuple[Candidate, ...]:
+        """Return the best of a head, numbered as in the blocks; `share` of its queries were added."""
         if self._by == "key":
             return self._best_keys(head)
         if self._by == "query":
@@ -139,7 +136,10 @@ class Tally:
         if count == 0:
             return ()
         mean, even = float(self._sum[head] / count), float(self._even[head] / count)
-        return (Candidate(mean, even, int(self._best_row[head, 0]), None, count),)
+        variance = max(0.0, float(self._squares[head]) - count * mean**2) / max(1, count - 1)
+        width = float(half_width(np.array([variance]), np.array([float(count)]))[0])
+        margin = width * math.sqrt(1 - share) if share < 1 else math.nan
+        return (Candidate(mean, even, int(self._best_row[head, 0]), None, count, margin),)
 
     def _best_keys(self, head: int) -> tuple[Candidate, ...]:
         count = self._key_count[head]

@@ -76,6 +76,7 @@ class Searches:
             "hits": buffers.add(np.asarray(hits, dtype="<i4").reshape(-1, 4)),
             "values": buffers.add(np.asarray([hit.value for hit in state.hits], dtype="<f4")),
             "baselines": buffers.add(np.asarray([hit.baseline for hit in state.hits], dtype="<f4")),
+            "margins": buffers.add(np.asarray([hit.margin for hit in state.hits], dtype="<f4")),
             "counts": buffers.add(np.asarray([hit.count for hit in state.hits], dtype="<i4")),
             "read": buffers.add(np.asarray(read, dtype="<i4").reshape(-1, 2)),
             "sampled": state.sampled,

@@ -593,7 +593,8 @@ class SearchMeta(TypedDict):
     query, each with its strongest key; by key the key, with the query whose weight on it is largest.
     `values` [hits] f4 is what they are ranked by, `baselines` [hits] f4 the same of weights spread evenly
     over the visible keys, `counts` [hits] i4 how many queries are behind a value. `read` [hits, 2] i4 says
-    how many queries of the head were read, of how many that may count: fewer are an estimate. `sampled`
+    how many queries of the head were read, of how many that may count: fewer are an estimate, by head with
+    the half width of its confidence interval at 95 % in `margins` [hits] f4, else not a number. `sampled`
     heads were read in part at least, `done` whole, of `total`.
     """
 
@@ -607,6 +608,7 @@ class SearchMeta(TypedDict):
     hits: ArraySpec
     values: ArraySpec
     baselines: ArraySpec
+    margins: ArraySpec
     counts: ArraySpec
     read: ArraySpec
     sampled: int

@@ -139,7 +139,7 @@ export function createApp(host: HTMLElement, transport: Transport, start?: Start
     createFilterNote(app, abort),
     createBanner(app, abort),
     main,
-    createFooter(app, { keys: help.toggle, search: live.search }, save.element, abort),
+    createFooter(app, { keys: help.toggle, live }, save.element, abort),
   );
 
   follow(abort, () => {

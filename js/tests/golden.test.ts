@@ -202,6 +202,10 @@ describe("golden messages", () => {
       expect(hits.map(({ layer, head, query, key }) => [layer, head, query, key])).toEqual(meant.hits);
       expect(hits.map(({ value }) => value)).toEqual(meant.values);
       expect(hits.map(({ baseline }) => baseline)).toEqual(meant.baselines);
+      expectNumbers(
+        hits.map(({ margin }) => margin),
+        meant.margins as Nested,
+      );
       expect(hits.map(({ read, of }) => [read, of])).toEqual(meant.read);
       expect([done, total]).toEqual([4, 4]);
     } else {

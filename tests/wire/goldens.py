@@ -215,6 +215,7 @@ def goldens() -> dict[str, dict[str, Any]]:
         hits=plain(unpack(search["hits"], buffers.data)),
         values=plain(unpack(search["values"], buffers.data)),
         baselines=plain(unpack(search["baselines"], buffers.data)),
+        margins=plain(unpack(search["margins"], buffers.data)),
         read=plain(unpack(search["read"], buffers.data)),
     )
     buffers = Buffers()

@@ -1,11 +1,12 @@
 // The last bar: how true the numbers are, and how to go on.
 import type { ExplorerApp } from "../core/explorer";
 import { describeExactness } from "../core/fidelity";
+import type { Live } from "../core/live";
 import { el, follow } from "./dom";
 
 export function createFooter(
   app: ExplorerApp,
-  on: { readonly keys: () => void; readonly search: () => void },
+  on: { readonly keys: () => void; readonly live: Pick<Live, "search" | "failed"> },
   save: HTMLElement,
   abort: AbortSignal,
 ): HTMLElement {
@@ -15,7 +16,7 @@ export function createFooter(
   keys.append(el("kbd", {}, "?"), " keys");
   keys.addEventListener("click", on.keys, { signal: abort });
   const search = el("button", { type: "button", class: "aw-keys-button" }, el("kbd", {}, "f"), " search");
-  search.addEventListener("click", on.search, { signal: abort });
+  search.addEventListener("click", on.live.search, { signal: abort });
   follow(abort, () => {
     const now = app.data.value;
     // Only a kernel searches.
@@ -29,7 +30,8 @@ export function createFooter(
     claim.title = strong + text + more;
   });
   follow(abort, () => {
-    hint.textContent = app.selection.value.locked ? "held: Esc lets go" : "hover to look, click to hold";
+    const held = app.selection.value.locked ? "held: Esc lets go" : "hover to look, click to hold";
+    hint.textContent = on.live.failed.value || held;
   });
   return el(
     "footer",

@@ -36,6 +36,7 @@ function hit(more: Partial<Hit> = {}): Hit {
     count: 4,
     read: 4,
     of: 4,
+    margin: Number.NaN,
     ...more,
   };
 }
@@ -49,6 +50,7 @@ function replyOf(args: SearchArgs, hits: readonly Hit[], done: number, total = 2
     ...args,
     hits: ints(({ layer, head, query, key }) => [layer, head, query, key], [4]),
     values: floats(({ value }) => value),
+    margins: floats(({ margin }) => margin),
     baselines: floats(({ baseline }) => baseline),
     counts: ints(({ count }) => [count], []),
     read: ints(({ read, of }) => [read, of], [2]),
@@ -159,10 +161,10 @@ describe("words", () => {
   it("say how far it is, and what an estimate stands on", () => {
     const estimate = hit({ read: 64, of: 30_000 });
     expect(describeProgress(at("working", [estimate], 80, 0))).toBe(
-      "Sampled 80 of 144 heads · ≈ from 64 of 30,000 queries",
+      "Sampled 80 of 144 heads · 64 of 30,000 queries each (≈)",
     );
     expect(describeProgress(at("working", [hit(), estimate], 144, 37))).toBe(
-      "Searched 37 of 144 heads · ≈ from 64 of 30,000 queries",
+      "Searched 37 of 144 heads · of the others, 64 of 30,000 queries each (≈)",
     );
     expect(describeProgress(at("stopped", [hit()], 144, 37))).toBe("Searched 37 of 144 heads · stopped");
     expect(describeProgress(at("done", [hit()], 144, 144))).toBe("Searched 144 heads: exact");
@@ -195,6 +197,9 @@ describe("words", () => {
     const said = describeHit(hit({ query: 4, key: 2 }), "head", tokens, tokens);
     expect(said).toBe(
       "Layer 1, head 0: .500, mean of 4 queries; most from “sat” (4) to “cat” (2); evenly spread it would be .250.",
+    );
+    expect(describeHit(hit({ read: 2, margin: 0.125 }), "head", tokens, tokens)).toContain(
+      "≈.500 ± .125 at 95 %, mean of 4 queries",
     );
     expect(describeHit(hit({ query: 4, key: 2, read: 1 }), "key", tokens, tokens)).toContain(
       "“cat” (2) gets ≈.500, mean of 4 queries, most from “sat” (4)",

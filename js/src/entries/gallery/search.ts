@@ -19,6 +19,7 @@ interface Best {
   readonly value: number;
   readonly baseline: number;
   readonly count: number;
+  readonly margin: number;
 }
 
 interface HeadFound {
@@ -69,7 +70,13 @@ function readHead(of: Searchable, args: SearchArgs, at: number, sampled: boolean
       columns.set(key, column);
     }
     if (within === 0 || Number.isNaN(mass)) continue;
-    rows.push({ place: [layer, head, query, strongest], value: mass, baseline: within / seen, count: 1 });
+    rows.push({
+      place: [layer, head, query, strongest],
+      value: mass,
+      baseline: within / seen,
+      count: 1,
+      margin: Number.NaN,
+    });
   }
   const order = (best: Best[]) => best.sort((a, b) => b.value - a.value).slice(0, args.k);
   const progress = { read: read.length, of: reach.length };
@@ -79,6 +86,7 @@ function readHead(of: Searchable, args: SearchArgs, at: number, sampled: boolean
       value: sum / count,
       baseline: even / count,
       count,
+      margin: Number.NaN,
     }));
     return { best: order(best), ...progress };
   }
@@ -86,7 +94,10 @@ function readHead(of: Searchable, args: SearchArgs, at: number, sampled: boolean
   const mean = (of: (row: Best) => number) => rows.reduce((sum, row) => sum + of(row), 0) / rows.length;
   const [value, baseline] = [mean((row) => row.value), mean((row) => row.baseline)];
   const top = rows.reduce((a, b) => (b.value > a.value ? b : a));
-  return { best: [{ place: top.place, value, baseline, count: rows.length }], ...progress };
+  const spread = rows.reduce((sum, row) => sum + (row.value - value) ** 2, 0) / Math.max(1, rows.length - 1);
+  const left = Math.max(0, 1 - read.length / reach.length);
+  const margin = left > 0 ? 2 * Math.sqrt((left * spread) / rows.length) : Number.NaN;
+  return { best: [{ place: top.place, value, baseline, count: rows.length, margin }], ...progress };
 }
 
 export function createSearchAnswer(of: Searchable): (args: SearchArgs) => Reply<"search"> {
@@ -130,6 +141,7 @@ export function createSearchAnswer(of: Searchable): (args: SearchArgs) => Reply<
         ),
         values: floats(hits.map(({ value }) => value)),
         baselines: floats(hits.map(({ baseline }) => baseline)),
+        margins: floats(hits.map(({ margin }) => margin)),
         counts: ints(
           hits.map(({ count }) => count),
           [hits.length],

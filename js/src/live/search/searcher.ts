@@ -18,6 +18,8 @@ export interface Hit {
   /** Queries of the head that were read, of those that may count: fewer are an estimate. */
   readonly read: number;
   readonly of: number;
+  /** Half width of an estimated mean's confidence interval at 95 %, by head; else not a number. */
+  readonly margin: number;
 }
 
 export interface Asked {
@@ -50,10 +52,9 @@ export function readFound(asked: Asked, { meta, buffers }: Reply<"search">): Fou
   const [places, read, counts] = [meta.hits, meta.read, meta.counts].map((spec) =>
     readArray(spec, buffers, "i4"),
   ) as [Int32Array, Int32Array, Int32Array];
-  const [values, baselines] = [meta.values, meta.baselines].map((spec) => readArray(spec, buffers, "f4")) as [
-    Float32Array,
-    Float32Array,
-  ];
+  const [values, baselines, margins] = [meta.values, meta.baselines, meta.margins].map((spec) =>
+    readArray(spec, buffers, "f4"),
+  ) as [Float32Array, Float32Array, Float32Array];
   const hits = Array.from(values, (value, index): Hit => {
     const [layer, head, query, key] = places.subarray(4 * index, 4 * index + 4) as unknown as [
       number,
@@ -71,6 +72,7 @@ export function readFound(asked: Asked, { meta, buffers }: Reply<"search">): Fou
       count: counts[index] as number,
       read: read[2 * index] as number,
       of: read[2 * index + 1] as number,
+      margin: margins[index] as number,
     };
   });
   return { asked, hits, sampled, done, total };

@@ -26,10 +26,12 @@ export function describeProgress({ phase, found }: Progress): string {
   const all = `${formatCount(total)} ${total === 1 ? "head" : "heads"}`;
   if (phase === "done") return `Searched ${all}: exact`;
   const estimate = hits.find(isEstimate);
+  const sign = found.asked.args.by === "query" ? "" : " (≈)";
+  const others = done === 0 ? "" : "of the others, ";
   const beside =
     estimate === undefined
       ? ""
-      : ` · ≈ from ${formatCount(estimate.read)} of ${formatCount(estimate.of)} queries`;
+      : ` · ${others}${formatCount(estimate.read)} of ${formatCount(estimate.of)} queries each${sign}`;
   const so =
     done === 0 && sampled < total
       ? `Sampled ${formatCount(sampled)} of ${all}`
@@ -94,7 +96,8 @@ export function describeHit(hit: Hit, by: Searched, queries: Tokens, keys: Token
   if (by === "query") return `${head}: ${query} gives ${value}, most to ${key}; ${even}${sample}.`;
   const mean = `mean of ${formatCount(hit.count)} ${hit.count === 1 ? "query" : "queries"}`;
   if (by === "key") return `${head}: ${key} gets ${value}, ${mean}, most from ${query}; ${even}${sample}.`;
-  return `${head}: ${value}, ${mean}; most from ${query} to ${key}; ${even}${sample}.`;
+  const sure = Number.isNaN(hit.margin) ? "" : ` ± ${formatWeight(hit.margin)} at 95 %`;
+  return `${head}: ${value}${sure}, ${mean}; most from ${query} to ${key}; ${even}${sample}.`;
 }
 
 /** The positions that the hits are at, on the side that was searched. */
