@@ -38,7 +38,7 @@ class LongText {
   readonly #map: PromptMap;
   readonly #find: FindBar;
   readonly #peaks = el("div", { class: "al-peaks", role: "group", "aria-label": "Strongest tokens" });
-  readonly #chosen = el("span", { class: "al-chosen-words" });
+  readonly #chosen = el("span", { class: "al-chosen-words", role: "status" });
   readonly #chosenBar: HTMLElement;
   #hits: readonly Range[] = [];
   #now: Range | null = null;
@@ -100,7 +100,7 @@ class LongText {
     });
     this.#chosenBar = el(
       "div",
-      { class: "al-find", role: "status", hidden: true },
+      { class: "al-find", hidden: true },
       this.#chosen,
       search,
       clear,
