@@ -31,6 +31,7 @@ from attnwidget.service.progress import Telling
 from attnwidget.service.search import Searches
 from attnwidget.service.thumbnails import answer_model
 from attnwidget.service.tiles import answer_column, answer_strips, answer_tiles
+from attnwidget.tiles import let_go
 from attnwidget.wire.arrays import Buffers
 from attnwidget.wire.messages import Buffer, check_request, error_info, messages, reply_error, reply_ok
 from attnwidget.wire.schema import HeadNote, LayerMeta, Request, SearchArgs, SiteKind, Status, Weighting
@@ -375,10 +376,15 @@ class Service:
             with self._lock:
                 if self._current is not run:
                     raise CancelledError("A newer prompt took over.", "Nothing to do.")
+                earlier = [self.record, self.shown]
                 self.record = record
                 if not record.can_weigh:
                     self._weighting = "weights"
                 self.shown = _read(record, self._words, self._weighting)
+                for one in earlier:
+                    # A runner may keep the record, but nobody looks at its pieces any more.
+                    if one is not None and one is not record:
+                        let_go(one)
                 self._on_record(record)
         except (CancelledError, KeyboardInterrupt) as error:
             run.error = error if isinstance(error, CancelledError) else None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,7 @@ from attnwidget.record import AttentionRecord, Token, Visibility
 from attnwidget.record.qk import QKSite
 from attnwidget.record.record import ModelInfo
 from attnwidget.service import Service, tiles
+from attnwidget.tiles.turns import gone
 from attnwidget.wire.arrays import unpack
 from attnwidget.wire.patterns import COMPAND_ERROR, expand
 from attnwidget.wire.schema import MASKED, PROTOCOL, TILE, UNREAD
@@ -161,9 +165,7 @@ def test_a_request_that_is_cancelled_is_answered_so(
         begun.set()
         while not cancelled():
             threading.Event().wait(0.001)
-        raise tiles_gone()
-
-    from attnwidget.tiles.turns import gone as tiles_gone
+        raise gone()
 
     monkeypatch.setattr(tiles.engine_of(record), "tiles", waiting)
 
@@ -181,11 +183,20 @@ def test_a_request_that_is_cancelled_is_answered_so(
     assert [reply["error"]["code"] for reply in replies if reply["id"] == "long"] == ["cancelled"]
 
 
-def test_an_engine_lives_as_long_as_its_record(record: AttentionRecord) -> None:
-    import gc
-    import weakref
-    from dataclasses import replace
+def test_a_new_prompt_lets_go_of_what_was_kept_for_the_one_before(record: AttentionRecord) -> None:
+    class Same:
+        def run(self, *args: Any, **options: Any) -> AttentionRecord:
+            return replace(record, id="next")
 
+    service = Service(runner=Same())
+    first = service.run("one")
+    engine = tiles.engine_of(first)
+    assert tiles.engine_of(first) is engine
+    service.run("two")
+    assert tiles.engine_of(first) is not engine
+
+
+def test_an_engine_lives_as_long_as_its_record(record: AttentionRecord) -> None:
     other = replace(record, id="other")
     engine = weakref.ref(tiles.engine_of(other))
     assert tiles.engine_of(other) is engine()
