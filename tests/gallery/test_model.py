@@ -149,7 +149,7 @@ def test_labels_stay_while_it_scrolls(gallery: Gallery) -> None:
 def test_what_is_sampled_says_so(gallery: Gallery) -> None:
     page = opened(gallery, "hybrid")
     expect(page.locator(".ap-legend-note")).to_have_text(
-        "sampled 48 of 96 queries · a dot is the largest of 1 × 2 cells"
+        "sampled 48 of 96 queries · a dot is the largest of about 1 × 2 cells"
     )
     expect(cell(page)).to_have_attribute("aria-label", "Layer 9, head 3")
     grid(page).focus()

@@ -182,7 +182,11 @@ describe("reading on", () => {
     now = stand("metrics");
     now.step = 0;
     await vi.advanceTimersByTimeAsync(1000);
-    expect([now.asked.length, words(now), button(now).hidden]).toEqual([1, "8 of 64 queries read", true]);
+    expect([now.asked.length, words(now), button(now).hidden]).toEqual([
+      1,
+      "8 of 64 queries read · the others are not known here",
+      true,
+    ]);
     now.step = 56;
     now.metrics.value = measured(8);
     await vi.advanceTimersByTimeAsync(1000);

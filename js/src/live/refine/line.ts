@@ -50,7 +50,16 @@ export function createLine({ reading, paused, failed, toggle }: LineState, abort
     const count = formatCount(queries);
     const words = [
       sampled < queries ? `${formatCount(sampled)} of ${count} queries read` : `all ${count} queries read`,
-      failed.value || (over ? "" : rests ? "paused" : spent < TOLD_AFTER_MS ? "" : timeLeft(left)),
+      failed.value ||
+        (over
+          ? sampled < queries
+            ? "the others are not known here"
+            : ""
+          : rests
+            ? "paused"
+            : spent < TOLD_AFTER_MS
+              ? ""
+              : timeLeft(left)),
     ];
     setText(text, words.filter(Boolean).join(" · "));
     button.hidden = over;
