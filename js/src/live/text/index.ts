@@ -98,13 +98,7 @@ class LongText {
     clear.addEventListener("click", () => {
       state.span.value = null;
     });
-    this.#chosenBar = el(
-      "div",
-      { class: "al-find", hidden: true },
-      this.#chosen,
-      search,
-      clear,
-    );
+    this.#chosenBar = el("div", { class: "al-find", hidden: true }, this.#chosen, search, clear);
     const magnifier = el(
       "button",
       { type: "button", class: "al-find-button", title: "Find words in the prompt (Ctrl+F)" },
