@@ -107,12 +107,28 @@ def test_a_long_prompt_is_run_and_read_to_the_cell(
     expect(explorer.live.last).to_contain_text(f"at {strongest} {short_weight(notebook, row, strongest)}")
     expect(explorer.root.get_by_role("slider", name="Map of the prompt")).to_be_visible()
 
-    # Found, and searched for where it gets attention from.
+    # A word is found.
     explorer.root.get_by_role("button", name="Find", exact=True).click()
     page.keyboard.type("needle")
     page.keyboard.press("Enter")
     expect(explorer.root.locator(f"[aria-posinset='{NEEDLE + 1}']")).to_be_in_viewport()
     page.keyboard.press("Escape")
+
+    # Which head, and which token, attends most to it: the kernel's own answer, and there with a click.
+    explorer.root.get_by_role("button", name="f search").click()
+    asked = explorer.root.get_by_role("textbox", name="Words to search attention for")
+    asked.fill("needle")
+    asked.press("Enter")
+    expect(explorer.root.locator(".al-search-said")).to_have_text("Searched 8 heads: exact")
+    explorer.root.get_by_role("listbox", name="Where the most attention is").get_by_role(
+        "option"
+    ).first.click()
+    best = notebook.kernel(
+        f"[[hit.layer, hit.head, hit.query, hit.key] for hit in ex.record.top({NEEDLE}, k=1, plain=True)][0]"
+    )
+    shown = "[ex.layer, ex.heads[0], ex.selection['query'], ex.selection['key']]"
+    notebook.until(shown, lambda place: place == best)
+    layer, head = best[:2]
 
     # The matrix, from the whole down to one cell, with its exact weight.
     explorer.tab("Matrix").click()
