@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from attnwidget.record.sites import ALL, Floats, Pick, Site, facts
+from attnwidget.record.sites import ALL, Floats, Pick, Place, Site, facts
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -37,6 +37,11 @@ class NormSite(Site):
     def nbytes(self) -> int:
         """Nothing beyond the site with the weights."""
         return 0
+
+    @property
+    def place(self) -> Place:
+        """Where the arrays of that site lie."""
+        return self.weighed.place
 
     def weights(self, heads: Pick = ALL, queries: Pick = ALL) -> Floats:
         """Shares of each row's norms: float32 [heads, queries, keys]; masked cells are 0."""

@@ -816,7 +816,7 @@ class AttentionRecord:
         )
         return (
             f"<AttentionRecord {self.model.name}: {tokens} tokens, {', '.join(parts)}, "
-            f"{kind_of_run}, {self.nbytes / 1e6:.1f} MB>"
+            f"{kind_of_run}, {self.nbytes / 1e6:.1f} MB{' on disk' if self.place == 'disk' else ''}>"
         )
 
     # ------------------------------------------------------------------ helpers

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnwidget.record.labels import text_label
-from attnwidget.record.sites import ALL, Floats, Pick, Site, facts
+from attnwidget.record.sites import ALL, Floats, Pick, Place, Site, facts
 from attnwidget.record.tokens import Token
 from attnwidget.record.visibility import Visibility
 
@@ -72,6 +72,11 @@ class WordSite(Site):
     def nbytes(self) -> int:
         """Nothing beyond the site over tokens."""
         return 0
+
+    @property
+    def place(self) -> Place:
+        """Where the arrays of that site lie."""
+        return self.tokenwise.place
 
     def weights(self, heads: Pick = ALL, queries: Pick = ALL) -> Floats:
         """Weights between words: float32 [heads, queries, keys]; masked cells are 0."""

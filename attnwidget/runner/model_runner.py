@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from attnwidget.capture import Captured, memory, run_with_capture
 from attnwidget.capture.chunked import may_run_in_chunks
-from attnwidget.capture.state import evaluation_mode
+from attnwidget.capture.state import evaluation_mode, runs_eager
 from attnwidget.capture.steps import Progress, Step, tell
 from attnwidget.capture.store import Store
 from attnwidget.errors import AttnWidgetError, CacheError, CancelledError, CaptureError, InputError
@@ -245,7 +245,7 @@ class ModelRunner:
             plan = self._plan(encoded, asked, eager)
             plan.demand()
             with showing(progress, announce) as (told, announced):
-                if announced is not None:
+                if announced is not None and encoded.ids:
                     announced(plan)
                 store = self._budget.store(plan)
                 record = self._record(record_id, encoded, asked, eager, told, cancelled, store)
@@ -324,7 +324,8 @@ class ModelRunner:
         def working(count: int) -> int:
             chunk = self._chunk_for(count, device, eager)
             more = 0 if self._budget.dtype is None else key_cache_bytes(self.model, count, chunk)
-            return more + working_bytes(self.model, count, chunk=chunk, eager=eager, target=target)
+            whole = eager or runs_eager(self.model)
+            return more + working_bytes(self.model, count, chunk=chunk, eager=whole, target=target)
 
         def apart(count: int) -> int:
             chunk = self._chunk_for(count, device, eager)

@@ -245,6 +245,8 @@ def test_a_record_on_disk_has_the_same_numbers_and_goes_with_the_cache(make: Any
     assert "Queries and keys are kept on disk." in record.notes
     for layer in record.layers():
         assert np.array_equal(here.weights(layer, 1), record.weights(layer, 1))
+    assert repr(record).endswith(" MB on disk>")
+    assert {record.norm_weighted().place, record.merge_words().place} == {"disk"}
     assert runner.run(IDS) is record
     info = runner.cache_info()
     assert (info.records, info.nbytes, info.disk) == (1, 0, record.nbytes)
