@@ -278,6 +278,18 @@ def test_a_cancelled_search_ends_and_progress_is_told(capsys: pytest.CaptureFixt
     assert "6/6" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("cells", [1, 1 << 20])
+def test_of_equal_ones_the_first_is_named(monkeypatch: pytest.MonkeyPatch, cells: int) -> None:
+    monkeypatch.setattr(module, "BLOCK_CELLS", cells)
+    visible = np.ones((5, 5), dtype=bool)
+    record = record_of([np.full((2, 5, 5), 0.2, dtype=np.float32)], visible)
+    assert [(hit.head, hit.query, hit.key) for hit in record.top(key=slice(1, 3))] == [(0, 0, 1), (1, 0, 1)]
+    best = record.top(key=slice(1, 3), by="query", k=2)
+    assert [(hit.head, hit.query) for hit in best] == [(0, 0), (0, 3)]
+    best = record.top(query=slice(1, 3), by="key", k=2)
+    assert [(hit.head, hit.query, hit.key) for hit in best] == [(0, 1, 0), (0, 1, 3)]
+
+
 question = module.Question("decoder", (1, 3), ((5, 40),), ((2, 5),))
 
 
