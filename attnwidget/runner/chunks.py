@@ -35,7 +35,9 @@ def check_chunk(chunk: object) -> int | None:
     )
 
 
-def chunk_for(model: nn.Module, tokens: int, asked: int | None, device: str, free: int | None) -> int | None:
+def chunk_for(
+    model: nn.Module, tokens: int, asked: int | None, device: str, free: int | None = None
+) -> int | None:
     """Choose how many tokens of a prompt go through the model at a time.
 
     Where memory allows, one piece is faster: its causal rule needs no mask, which costs attention as much
@@ -51,7 +53,7 @@ def chunk_for(model: nn.Module, tokens: int, asked: int | None, device: str, fre
     device : str
         Type of the device that the model runs on.
     free : int or None
-        Bytes that are free there.
+        Bytes that are free there; None where that is not known.
 
     Returns
     -------
