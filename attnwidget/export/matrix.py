@@ -33,8 +33,8 @@ MAX_PANELS = 12
 MAX_PIXELS = 512
 """Cells drawn along an axis; beyond it, a pixel is the largest weight of a block."""
 
-MAX_QUERIES = 2048
-"""Rows computed; beyond it, evenly spaced ones."""
+MAX_QUERIES, MAX_READ = 2048, 1 << 24
+"""Rows computed, and their cells; beyond either, evenly spaced ones."""
 
 MAX_CELL, LEAST_LABELLED = 18.0, 5.6
 """Edge of a cell at most, and the edge from which on each has its label, in points."""
@@ -71,7 +71,8 @@ def draw_matrix(record: AttentionRecord, look: Look) -> Scene:
     columns = min(most, -(-len(heads) // -(-len(heads) // most))) if heads else 1
     wide = (look.room - 10 * (columns - 1)) / columns
     frame = _frame(record, look, site, wide, columns == 1)
-    queries = np.unique(np.linspace(0, site.queries - 1, min(site.queries, MAX_QUERIES)).astype(np.intp))
+    rows = min(site.queries, MAX_QUERIES, max(1, MAX_READ // site.keys))
+    queries = np.unique(np.linspace(0, site.queries - 1, rows).astype(np.intp))
     size = block_size(len(queries), site.keys, MAX_PIXELS)
     scene, y = start(record, look)
     pitch = 13 + frame.top + frame.height + 8
