@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals-core";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ExplorerApp } from "../../src/core/explorer";
-import type { LiveHost } from "../../src/core/live";
+import { createLive, type LiveHost } from "../../src/core/live";
 import type { LayerData } from "../../src/core/types";
 import { Buffers } from "../../src/entries/gallery/record";
 import { createSearch, questionFor } from "../../src/live/search";
@@ -362,5 +362,41 @@ describe("the panel", () => {
     await kernel.give([hit()], 2);
     expect(rows()[0]?.querySelector(".al-hit-value")?.textContent).toBe(".500");
     expect(stop?.hidden).toBe(true);
+  });
+});
+
+describe("the key for the search", () => {
+  const host = (source: string) =>
+    ({
+      app: { ...testExplorer(null), source: () => source },
+      request: () => Promise.reject(new Error("the kernel is gone")),
+      signal: new AbortController().signal,
+    }) as unknown as LiveHost;
+
+  it("loads the live module, opens the search once it is here, and then closes it", async () => {
+    const search = vi.fn();
+    const live = createLive(host("live"), () => ({
+      css: "",
+      panes: {},
+      bar: document.createElement("div"),
+      search,
+    }));
+    live.search();
+    expect(search).not.toHaveBeenCalled();
+    await settle();
+    expect(search).toHaveBeenCalledTimes(1);
+    live.search();
+    expect(search).toHaveBeenCalledTimes(2);
+  });
+
+  it("says why there is none, and does nothing without a kernel", async () => {
+    const live = createLive(host("live"));
+    live.search();
+    await settle();
+    expect(live.failed.value).toContain("the kernel is gone");
+    const snapshot = createLive(host("snapshot"));
+    snapshot.search();
+    await settle();
+    expect([snapshot.failed.value, snapshot.parts.value]).toEqual(["", null]);
   });
 });
