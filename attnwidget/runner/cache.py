@@ -103,7 +103,8 @@ class ByteCache(Generic[Held]):
     Parameters
     ----------
     budget : int
-        Bytes of memory that the values may hold together. A value larger than that is not kept.
+        Bytes of memory that the values may hold together. A value larger than that is not kept, and with a
+        budget of nothing none is, on disk neither.
     """
 
     def __init__(self, budget: int) -> None:
@@ -130,10 +131,13 @@ class ByteCache(Generic[Held]):
         with self._lock:
             self._held.pop(key, None)
             if not on_disk:
-                others = [(known, size) for known, size in self._alive if known() is not value]
+                alive = ((known, size, known()) for known, size in self._alive)
+                others = [
+                    (known, size) for known, size, held in alive if held is not None and held is not value
+                ]
                 self._alive = [*others, (ref(value), entry.nbytes)]
-                if entry.nbytes > self._budget:
-                    return
+            if self._budget == 0 or (not on_disk and entry.nbytes > self._budget):
+                return
             self._held[key] = entry
             for oldest in [key for key, held in self._held.items() if not held.on_disk]:
                 if self._bytes() <= self._budget:

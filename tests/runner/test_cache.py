@@ -85,7 +85,38 @@ def test_a_value_over_the_budget_is_not_kept_and_drops_nothing() -> None:
 def test_a_budget_of_nothing_keeps_nothing() -> None:
     cache: ByteCache[Block] = ByteCache(0)
     cache.put("one", Block(1))
+    cache.put("two", Block(1), on_disk=True)
     assert cache.info().records == 0
+
+
+def test_values_on_disk_take_no_budget_and_go_when_asked() -> None:
+    cache: ByteCache[Block] = ByteCache(100)
+    used = Block(500)
+    cache.put("used", used, on_disk=True)
+    cache.put("idle", Block(300), on_disk=True)
+    cache.put("memory", Block(100))
+    assert cache.info() == CacheInfo(hits=0, misses=0, records=3, nbytes=100, budget=100, disk=800)
+    assert cache.drop_from_disk()
+    assert not cache.drop_from_disk()
+    assert cache.info()[2:] == (2, 100, 100, 500)
+    assert cache.get("used") is used
+
+
+def test_room_is_made_by_dropping_what_nobody_holds_in_the_order_of_use() -> None:
+    cache: ByteCache[Block] = ByteCache(100)
+    held = Block(30)
+    cache.put("old", Block(20))
+    cache.put("held", held)
+    cache.put("new", Block(20))
+    assert cache.make_room(30) == 30
+    assert cache.make_room(40) == 50
+    assert [cache.get(key) is not None for key in ("old", "held", "new")] == [False, True, True]
+    assert cache.make_room(90) == 70
+    assert cache.get("held") is held
+    cache.clear()
+    assert cache.make_room(0) == 70, "dropped, and still in use"
+    del held
+    assert cache.make_room(0) == 100
 
 
 def test_replacing_and_clearing_give_the_bytes_back() -> None:
