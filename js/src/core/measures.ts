@@ -45,15 +45,19 @@ export interface HeadMeasure extends Measured {
   readonly info: MetricInfo;
 }
 
-/** Whether this is what was there before, of more queries. */
+/** Whether this is what was there before, of as many queries or more. */
 export function isRefined(now: Sampled | null, before: Sampled | null): boolean {
   return (
-    now !== null && before?.record === now.record && before.site === now.site && before.sampled < now.sampled
+    now !== null &&
+    before?.record === now.record &&
+    before.site === now.site &&
+    before.metrics?.length === now.metrics?.length &&
+    before.sampled <= now.sampled
   );
 }
 
 /** What is known of the heads of a record from some of its queries. */
-type Sampled = Pick<HeadMetrics, "record" | "site" | "sampled">;
+type Sampled = Pick<HeadMetrics, "record" | "site" | "sampled"> & Partial<Pick<HeadMetrics, "metrics">>;
 
 /** Whether the metrics are of what is on screen. */
 export function areOf(

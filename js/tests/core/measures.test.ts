@@ -76,9 +76,10 @@ describe("metrics of sampled queries", () => {
     expect([isRefined(more, some), isRefined(some, more), isRefined(some, some)]).toEqual([
       true,
       false,
-      false,
+      true,
     ]);
     expect([isRefined(more, null), isRefined(null, more)]).toEqual([false, false]);
+    expect(isRefined({ ...more, metrics: [] }, some)).toBe(false);
     expect([isRefined({ ...more, record: "x" }, some), isRefined({ ...more, site: "cross" }, some)]).toEqual([
       false,
       false,

@@ -187,7 +187,7 @@ class MetricsPane {
       const offered = this.#explorer.filters.peek().heads;
       this.#ranked = ranked(metrics, offered, ({ row, head }) => metrics.of(chosen.index, row, head).value);
     }
-    const held = isRefined(metrics, this.#tabled) && isInUse(this.#root);
+    const held = metrics !== this.#tabled && isRefined(metrics, this.#tabled) && isInUse(this.#root);
     if (!held) this.#tabled = metrics;
     if (this.#form.peek() === "table") {
       if (!held || this.#dirty.place) this.#showTable(this.#tabled as HeadMetrics);
