@@ -151,7 +151,9 @@ def run_with_capture(
                 )
             except (NotInChunks, FidelityError) as why:
                 store.restart()
-                reason = why if isinstance(why, NotInChunks) else "its attention cannot be checked in chunks"
+                # Only the words: whoever holds the error holds what was stitched so far.
+                told = isinstance(why, NotInChunks)
+                reason = str(why) if told else "its attention cannot be checked in chunks"
                 notes[f"The prompt ran in one piece, not in chunks: {reason}."] = None
         if tape is None:
             tape = Tape(

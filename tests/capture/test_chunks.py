@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 import transformers as hf
 from torch import nn
 
-from attnwidget.capture import Captured, chunked, run_with_capture
+from attnwidget.capture import Captured, chunked, run_with_capture, stitch
 from attnwidget.capture.kv import RoomyLayer, roomy, shared_room
 from attnwidget.capture.rules import NotInChunks, rule_of
 from attnwidget.capture.steps import Step, Work, time_text
@@ -333,6 +334,38 @@ class TestWork:
     def test_durations_are_readable(self) -> None:
         said = [time_text(seconds) for seconds in (0.2, 4.4, 12, 41, 200)]
         assert said == ["about 1 s", "about 4 s", "about 10 s", "about 40 s", "about 3 min"]
+
+
+def test_what_was_stitched_is_let_go_before_the_run_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Observed(Store):
+        """Knows whether what it handed out is still held."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.first: weakref.ref[torch.Tensor] | None = None
+            self.held: list[bool] = []
+
+        def empty(self, *given: Any, **named: Any) -> torch.Tensor:
+            made = super().empty(*given, **named)
+            self.first = self.first or weakref.ref(made)
+            return made
+
+        def keep(self, *given: Any, **named: Any) -> torch.Tensor:
+            self.held.append(self.first is not None and self.first() is not None)
+            self.first = None
+            return super().keep(*given, **named)
+
+    chosen, store = family("Qwen2"), Observed()
+    model = chosen.build()
+
+    def changes(*_: object) -> None:
+        raise NotInChunks("its keys change afterwards")
+
+    monkeypatch.setattr(stitch.Part, "follows", lambda part, window, length: length < 20 or changes())
+    captured = run_with_capture(model, chosen.inputs(), chunk=7, store=store)
+    assert any("its keys change afterwards" in note for note in captured.notes)
+    assert len(store.held) == 2 * len(captured.sites)
+    assert store.held[0] is False
 
 
 @pytest.mark.parametrize("name", ["Qwen2", "gpt-oss"])
