@@ -6,7 +6,8 @@ import type { ExplorerApp } from "../../src/core/explorer";
 import { createLive, type LiveHost } from "../../src/core/live";
 import type { LayerData } from "../../src/core/types";
 import { Buffers } from "../../src/entries/gallery/record";
-import { createSearch, questionFor } from "../../src/live/search";
+import { createSearch } from "../../src/live/search";
+import { questionFor } from "../../src/live/search/question";
 import { type Asked, type Hit, type Progress, Searcher } from "../../src/live/search/searcher";
 import {
   contextOf,

@@ -1,55 +1,25 @@
 // The search panel: into or out of which tokens, ranked how; how far it is; and where the most attention is.
 import { batch, computed, signal, untracked } from "@preact/signals-core";
 import type { LiveHost } from "../../core/live";
-import type { LayerData } from "../../core/types";
 import { formatCount } from "../../math/format";
 import { isolate } from "../../math/labels";
 import { isSelf } from "../../panes/kit/readings";
 import { createIds, el, follow, setAttribute, setText } from "../../ui/dom";
 import { createSwitch } from "../../ui/switch";
-import type { Flow, Searched, StreamKind, Tokens } from "../../wire/schema.gen";
+import type { Flow, StreamKind, Tokens } from "../../wire/schema.gen";
 import { findText, joinTokens, nextMatch } from "../find/find";
-import { liveState, type Span } from "../state";
+import { liveState } from "../state";
 import { HitList } from "./hits";
-import { type Asked, type Hit, Searcher } from "./searcher";
+import { listenForSearchKeys } from "./keys";
+import { questionFor, streamFor } from "./question";
+import { type Hit, Searcher } from "./searcher";
 import { describeProgress, milestone, positionsOf } from "./words";
 
-/** Hits of one search. */
-const MOST = 20;
 const MOST_WORDS = 8;
 
 function button(text: string, title: string, label?: string): HTMLButtonElement {
   const name = label === undefined ? {} : { "aria-label": label };
   return el("button", { type: "button", class: "al-find-button", title, ...name }, text);
-}
-
-/** The stream whose tokens a search is about. */
-export function streamFor(data: LayerData, flow: Flow): StreamKind {
-  return flow === "into" ? data.site.key_stream : data.site.query_stream;
-}
-
-/** What the kernel is asked; null where the span does not fit what is on screen. */
-export function questionFor(
-  data: LayerData | null,
-  span: Span | null,
-  choice: { readonly flow: Flow; readonly by: "head" | "token"; readonly plain: boolean },
-): Asked | null {
-  if (data === null || span === null || span.stream !== streamFor(data, choice.flow)) return null;
-  const count = data.record.streams[span.stream]?.label.length ?? 0;
-  if (span.first < 0 || span.last > count || span.first >= span.last) return null;
-  const token: Searched = choice.flow === "into" ? "query" : "key";
-  return {
-    record: data.record.record,
-    args: {
-      site: data.site.kind,
-      first: span.first,
-      last: span.last,
-      flow: choice.flow,
-      by: choice.by === "head" ? "head" : token,
-      k: MOST,
-      plain: choice.plain,
-    },
-  };
 }
 
 /** The panel; hidden until a search is asked for. */
@@ -334,43 +304,4 @@ export function createSearch(host: LiveHost): HTMLElement {
 
   listenForSearchKeys(panel, list, state, abort);
   return panel;
-}
-
-/** Esc closes the panel from within it; N and Shift+N go from hit to hit while it is open. */
-function listenForSearchKeys(
-  panel: HTMLElement,
-  list: HitList,
-  state: ReturnType<typeof liveState>,
-  abort: AbortSignal,
-): void {
-  panel.addEventListener(
-    "keydown",
-    (event) => {
-      if (event.key !== "Escape") return;
-      const frame = panel.closest<HTMLElement>(".attnwidget");
-      state.searching.value = false;
-      frame?.focus({ preventScroll: true });
-      event.preventDefault();
-    },
-    { signal: abort },
-  );
-  let listens = false;
-  follow(abort, () => {
-    if (!state.searching.value || listens) return;
-    const frame = panel.closest<HTMLElement>(".attnwidget");
-    if (frame === null) return;
-    listens = true;
-    frame.addEventListener(
-      "keydown",
-      (event) => {
-        const typing = event.target instanceof HTMLInputElement && event.target.type === "text";
-        if (typing || event.target instanceof HTMLTextAreaElement) return;
-        if (!state.searching.peek() || event.key.toLowerCase() !== "n") return;
-        if (event.ctrlKey || event.metaKey || event.altKey) return;
-        list.step(event.shiftKey ? -1 : 1);
-        event.preventDefault();
-      },
-      { signal: abort },
-    );
-  });
 }
