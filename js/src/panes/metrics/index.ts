@@ -113,10 +113,12 @@ class MetricsPane {
       const refined = isRefined(now, this.#before);
       this.#before = now;
       if (!refined) this.#redraw("layout", "look", "place");
-      else if (isInUse(this.#root)) this.#redraw("look");
+      else if (this.#inUse()) this.#redraw("look");
       else this.#redraw("layout", "look");
     });
-    onLeave(this.#root, () => this.#redraw("layout", "look"), signal);
+    for (const form of [this.#map, this.#table.root]) {
+      onLeave(form, () => this.#redraw("layout", "look"), signal);
+    }
     follow(signal, () => {
       explorer.metric.value;
       explorer.filters.value.heads;
@@ -147,6 +149,11 @@ class MetricsPane {
   #redraw(...what: ("layout" | "look" | "place")[]): void {
     for (const name of what) this.#dirty[name] = true;
     this.#frameTask.request();
+  }
+
+  /** Whether someone is at the map or the table. */
+  #inUse(): boolean {
+    return isInUse(this.#form.peek() === "table" ? this.#table.root : this.#map);
   }
 
   /** The metrics of what is on screen; those of the record before stay until the next are here. */
@@ -187,7 +194,7 @@ class MetricsPane {
       const offered = this.#explorer.filters.peek().heads;
       this.#ranked = ranked(metrics, offered, ({ row, head }) => metrics.of(chosen.index, row, head).value);
     }
-    const held = metrics !== this.#tabled && isRefined(metrics, this.#tabled) && isInUse(this.#root);
+    const held = metrics !== this.#tabled && isRefined(metrics, this.#tabled) && this.#inUse();
     if (!held) this.#tabled = metrics;
     if (this.#form.peek() === "table") {
       if (!held || this.#dirty.place) this.#showTable(this.#tabled as HeadMetrics);
