@@ -33,8 +33,7 @@ class Bar:
 
     def step(self, step: Step) -> None:
         """Draw a step, and say where the run is."""
-        self._to(step.done, step.total)
-        self._bar.set_postfix_str(step.text)
+        self._to(step.done, step.total, step.text)
 
     def announce(self, plan: Plan) -> None:
         """Say how long the prompt is, and what its record takes."""
@@ -45,12 +44,13 @@ class Bar:
         if self._bar is not None:
             self._bar.close()
 
-    def _to(self, done: int, total: int) -> None:
+    def _to(self, done: int, total: int, text: str = "") -> None:
         if self._bar is None:
             # Work is counted in units of cost, which mean nothing to a reader: a share, and the time.
             shown = "{l_bar}{bar}| {elapsed}{postfix}"
             self._bar = self._make(total=total, desc=self._said or None, bar_format=shown)
         self._bar.total = total
+        self._bar.set_postfix_str(text, refresh=False)
         self._bar.update(done - self._bar.n)
 
 

@@ -117,8 +117,8 @@ def test_a_bar_follows_what_it_is_told() -> None:
         def update(self, by: int) -> None:
             self.n += by
 
-        def set_postfix_str(self, said: str) -> None:
-            self.said = said
+        def set_postfix_str(self, said: str, refresh: bool) -> None:
+            self.said = said if not refresh else "drawn twice"
 
         def close(self) -> None:
             self.closed = True
