@@ -76,22 +76,26 @@ export interface Ranges {
 
 /** The keys' range is over all of them, so that it stays while one walks over queries; the products' over those in reach. */
 export function rangesOf({ q, k, weights }: KnownTerms): Ranges {
-  const most = new Float64Array(3);
-  const grow = (at: number, value: number) => {
+  // Millions of numbers in a long prompt: plain loops.
+  const larger = (most: number, value: number) => {
     const size = Math.abs(value);
-    if (size > (most[at] as number) && size < Number.POSITIVE_INFINITY) most[at] = size;
+    return size > most && size < Number.POSITIVE_INFINITY ? size : most;
   };
-  for (const value of q) grow(0, value);
+  let [forK, product] = [0, 0];
   for (let key = 0; key < weights.length; key++) {
     const reached = !isMasked(weights[key] as number);
     for (let d = 0; d < q.length; d++) {
       const value = k[key * q.length + d] as number;
-      grow(1, value);
-      if (reached) grow(2, value * (q[d] as number));
+      forK = larger(forK, value);
+      if (reached) product = larger(product, value * (q[d] as number));
     }
   }
-  const [forQ, forK, product] = most as unknown as [number, number, number];
-  return { q: forQ, k: forK, product };
+  return { q: q.reduce(larger, 0), k: forK, product };
+}
+
+export function allFinite(values: Float32Array): boolean {
+  for (let at = 0; at < values.length; at++) if (!Number.isFinite(values[at])) return false;
+  return true;
 }
 
 /**
@@ -104,9 +108,15 @@ const SLACK = 2e-5;
 export function addsUp(terms: KnownTerms, key: number): boolean {
   const score = terms.scores[key] as number;
   if (isMasked(terms.weights[key] as number) || Number.isNaN(score)) return true;
-  let size = 0;
-  for (let d = 0; d < terms.q.length; d++) size += Math.abs(productAt(terms, key, d));
-  const own = scoreFrom(terms, sumProducts(terms, key), key);
+  const { q, k } = terms;
+  const row = key * q.length;
+  let [sum, size] = [0, 0];
+  for (let d = 0; d < q.length; d++) {
+    const product = (q[d] as number) * (k[row + d] as number);
+    sum += product;
+    size += Math.abs(product);
+  }
+  const own = scoreFrom(terms, sum, key);
   const scale = size * Math.abs(terms.scaling) + Math.abs(terms.bias?.[key] ?? 0) + 1;
   return Math.abs(own - score) <= SLACK * scale;
 }

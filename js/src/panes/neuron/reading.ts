@@ -2,6 +2,7 @@
 import type { ScoreTerms } from "../../core/types";
 import {
   addsUp,
+  allFinite,
   dimensionStrengths,
   extent,
   type KnownTerms,
@@ -41,7 +42,7 @@ export function readingOf(terms: ScoreTerms): Reading {
     best,
     off,
     masked: weights.some(isMasked),
-    nan: known !== null && !(known.q.every(Number.isFinite) && known.k.every(Number.isFinite)),
+    nan: known !== null && !(allFinite(known.q) && allFinite(known.k)),
   };
 }
 
