@@ -68,7 +68,9 @@ function mountPanes(app: ExplorerApp, live: Live, host: HTMLElement, abort: Abor
     if (data === null || isLate(app, live)) return null;
     const view = app.view.value;
     const long = data.info.tiled || (view === "text" && isLongText(data));
-    return (long && live.parts.value?.panes[view]) || panes[view];
+    // The notice comes and goes with whoever stands in for the kernel.
+    const answered = app.notice.value === "" || app.source() !== "snapshot";
+    return (long && answered && live.parts.value?.panes[view]) || panes[view];
   });
   let pane: Pane | null = null;
   const clear = () => {
