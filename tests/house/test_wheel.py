@@ -171,7 +171,7 @@ print(json.dumps({
 def test_messages_stay_small_with_ipywidgets_7(colabs_python: Path, tmp_path: Path) -> None:
     """Colab cuts large messages off: state, snapshot and replies of a record of GPT-2's size."""
     code = """
-import base64, json
+import base64, json, time
 import ipywidgets
 import numpy as np
 from ipykernel.comm.comm import BaseComm
@@ -210,7 +210,11 @@ def hear(**data):
 
 def ask(kind, **args):
     request = {"protocol": PROTOCOL, "id": kind, "kind": kind, "record": "", "args": args}
-    return hear(method="custom", content=request)
+    before, until = len(sent), time.monotonic() + 30
+    hear(method="custom", content=request)
+    while len(sent) == before and time.monotonic() < until:
+        time.sleep(0.01)  # what takes long is answered by another thread
+    return len(sent) - before
 
 answers = [
     ask("open"),
