@@ -119,8 +119,9 @@ def module_stack(tape: Tape) -> Iterator[None]:
     def enter(module: nn.Module, _args: Any) -> None:
         if ACTIVE.get() is tape:
             tape.stack.append(module)
+            # Not only before attention: a layer of a long prompt takes seconds.
+            tape.checkpoint()
             if id(module) in tape.structure.candidates:
-                tape.checkpoint()
                 tape.ran.setdefault(id(module), module)
 
     def leave(module: nn.Module, _args: Any, output: Any) -> None:
