@@ -156,7 +156,9 @@ class Positional(Metric):
     def _sums(block: Block, queries: int) -> Sums:
         keys = block.mask.shape[-1]
         firsts = queries - 1 - block.positions.astype(np.intp)
-        reach = int(firsts.max(initial=0)) + keys
+        # Under a causal mask only the first half of the diagonals has cells.
+        ahead = any(block.mask[:, at, place + 1 :].any() for at, place in enumerate(block.positions))
+        length = 2 * queries - 1 if ahead else queries
         rows = (block.seen >= 2) & block.defined
         if block.mask.shape[0] == 1 and bool((rows == rows[:1]).all()):
             rows = rows[:1]  # no head differs: count cells and the even spread once
@@ -165,10 +167,10 @@ class Positional(Metric):
         values = block.values * rows[..., None]
 
         def add(what: Doubles) -> Doubles:
-            # Under a causal mask only the first half of the diagonals has cells.
-            found = np.zeros((len(what), queries if reach <= queries else 2 * queries - 1))
+            found = np.zeros((len(what), length))
             for at, first in enumerate(firsts):
-                found[:, first : first + keys] += what[:, at]
+                room = min(keys, length - first)
+                found[:, first : first + room] += what[:, at, :room]
             return found
 
         return {
