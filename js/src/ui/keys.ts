@@ -16,6 +16,7 @@ export const KEYS: readonly (readonly [keys: string, meaning: string])[] = [
   ["/", "write a prompt; Enter runs it, Shift+Enter breaks the line"],
   ["f", "search: which heads and tokens attend most to some words (n: next hit)"],
   ["Ctrl F", "in the text of a long prompt: find words"],
+  ["g z", "in the matrix of a long prompt: go to a cell, zoom to it"],
   ["s", "save what is shown: a picture, or its data"],
   ["?", "show or hide this list"],
 ];
