@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.bench.browser_cost import QUIET_KERNEL_MS, WATCH, MeasuredBrowser, Probe
+from tests.bench.browser_cost import QUIET_KERNEL_MS, WATCH, MeasuredBrowser, NotDrawnError, Probe
 from tests.conftest import ROOT
 from tests.e2e.harness.explorer import READY, explorers
 from tests.e2e.harness.lab import LabServer
@@ -96,6 +96,15 @@ def _move(probe: Probe, body: str) -> dict[str, float]:
     return frames(times, probe.cpu() - cpu)
 
 
+def _click(probe: Probe) -> dict[str, float] | None:
+    """Click a word in sight; None where the page does not come to rest within the limit."""
+    try:
+        clicked = probe.cost(CLICK, quiet=QUIET_KERNEL_MS, marked=True)
+    except NotDrawnError:
+        return None
+    return {"first": clicked.first, "last": clicked.wall, "cpu": clicked.cpu}
+
+
 def measure(name: str, tokens: int) -> dict[str, Any]:
     """Return frame times while panning and scrolling, what a click on a word costs, and the page's memory."""
     with (
@@ -117,8 +126,7 @@ def measure(name: str, tokens: int) -> dict[str, Any]:
         (explorer,) = explorers(page)
         probe.settle()
         found: dict[str, Any] = {"text": _move(probe, SCROLL)}
-        clicked = probe.cost(CLICK, quiet=QUIET_KERNEL_MS, marked=True)
-        found["click"] = {"first": clicked.first, "last": clicked.wall, "cpu": clicked.cpu}
+        found["click"] = _click(probe)
         found["nodes"] = page.evaluate("document.querySelectorAll('.attnwidget *').length")
         explorer.tab("Matrix").click()
         heat = page.locator(".attnwidget .ap-heat").first

@@ -196,7 +196,7 @@ def _browser(found: Results) -> str:
     if name is None or not shown:
         return ""
     _, shape, tokens = name.split("-")
-    memory = shown["memory"]
+    memory, clicked = shown["memory"], duration((shown["click"] or {}).get("first"))
     rows = [
         [
             what,
@@ -207,8 +207,8 @@ def _browser(found: Results) -> str:
     ]
     return (
         f"In JupyterLab and headless Chromium without a GPU, {int(tokens):,} tokens, {SHAPES[shape].title}: "
-        f"{shown['nodes']:,} elements in the text view; a word is clicked and the first mark drawn in "
-        f"{duration(shown['click']['first'])}; JavaScript heap {in_bytes(memory['heap'])} and the page's "
+        f"{shown['nodes']:,} elements in the text view; from a click on a word to the first mark "
+        f"{clicked}; JavaScript heap {in_bytes(memory['heap'])} and the page's "
         f"process {in_bytes(memory['resident'])} above JupyterLab without the explorer (at its peak "
         f"{in_bytes(memory['peak'])}; {in_bytes(memory['all'])} in all).\n\n"
         + markdown(["Frames", "Median", "95th percentile", "Main thread's CPU each", "Frames"], rows)
