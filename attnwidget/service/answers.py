@@ -37,9 +37,6 @@ SAMPLED_QUERIES = 32
 SAMPLED_WEIGHTS = 1 << 17
 """Weights of a head looked at then."""
 
-SAMPLED_WEIGHTS = 1 << 18
-"""Weights of a head looked at then: of long prompts fewer rows, so that the view opens at once."""
-
 
 def describe_tokens(tokens: Sequence[Token]) -> Tokens:
     """Return tokens as columns."""
