@@ -63,7 +63,7 @@ def dense(one: AttentionRecord, step: int) -> Snapshot:
 
 def long(one: AttentionRecord) -> Snapshot:
     """Return a snapshot as of a prompt whose patterns are too large, with few weights of each row."""
-    with patch.object(answers, "WHOLE_CELLS", 16), patch.object(snapshot_long, "MOST", 16):
+    with patch.object(answers, "WHOLE_CELLS", 16), patch.object(snapshot_long, "MOST", 32):
         return encode(
             one, held=[{"site": one.kinds[0], "layer": one.layers(one.kinds[0])[0], "head": 0}], query=3
         )
