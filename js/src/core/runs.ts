@@ -22,27 +22,32 @@ export function createRuns(
   const starting = signal(false);
   const running = computed(() => starting.value || status.value.phase === "running");
   let current = new AbortController();
+  let asked = "";
   abort.addEventListener("abort", () => current.abort(), { once: true });
 
   return {
     running,
     run(prompt, context) {
-      if (running.peek() || abort.aborted) return;
+      const args = context === "" ? { prompt } : { prompt, context };
+      const wanted = JSON.stringify(args);
+      // Another prompt overtakes the one under way, which the kernel then ends; the same one is on its way.
+      if (abort.aborted || (running.peek() && wanted === asked)) return;
+      asked = wanted;
       batch(() => {
         reports.reset();
         starting.value = true;
       });
-      current = new AbortController();
-      const args = context === "" ? { prompt } : { prompt, context };
+      const mine = new AbortController();
+      current = mine;
       reports
-        .patiently(transport.request("run", args, { signal: current.signal }))
+        .patiently(transport.request("run", args, { signal: mine.signal }))
         .catch((reason) => {
           // The status trait tells of a run that failed or was cancelled; here only what it cannot know.
-          const cancelled = toErrorInfo(reason).code === "cancelled";
-          if (!cancelled && status.peek().phase !== "failed") reports.report(reason);
+          const over = current !== mine || toErrorInfo(reason).code === "cancelled";
+          if (!over && status.peek().phase !== "failed") reports.report(reason);
         })
         .finally(() => {
-          starting.value = false;
+          if (current === mine) starting.value = false;
         });
     },
     cancel() {

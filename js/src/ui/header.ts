@@ -115,7 +115,7 @@ export function createHeader(app: ExplorerApp, abort: AbortSignal): HTMLElement 
     setText(length, `${formatCount(many)} characters · ${changed ? "not run yet" : read}`);
   };
   const submit = () => {
-    if (app.running.peek() || !app.canRun.peek()) return;
+    if (!app.canRun.peek()) return;
     app.run(prompt.value, context.hidden ? "" : context.value);
   };
 

@@ -394,6 +394,23 @@ describe("runs and steps", () => {
     expect([app.running.value, shown(app)?.[0]]).toEqual([false, "two"]);
   });
 
+  it("another prompt overtakes the one under way, whose end then changes nothing", async () => {
+    const { transport, app } = setUp();
+    await answerAll(transport);
+    app.run("first", "");
+    transport.kernel.set("status", { ...IDLE, phase: "running" });
+    app.run("second", "");
+    const [first, second] = transport.of("run");
+    expect([first?.args, second?.args]).toEqual([{ prompt: "first" }, { prompt: "second" }]);
+    transport.kernel.set("status", IDLE);
+    first?.fail(new WireError({ code: "internal", what: "Gone.", todo: "" }));
+    await settle();
+    expect([app.error.value, app.running.value]).toEqual([null, true]);
+    second?.answer();
+    await settle();
+    expect(app.running.value).toBe(false);
+  });
+
   it("a cancelled run is no error; cancel names no request", async () => {
     const { transport, app } = setUp();
     await answerAll(transport);
