@@ -115,3 +115,27 @@ def test_finding_words_and_choosing_a_stretch(gallery: Gallery) -> None:
     page.mouse.up()
     expect(page.locator(".ap-word[data-mark='span']")).to_have_count(5)
     assert trait(page, "selection") == {"query": None, "key": None, "locked": False}
+
+
+def test_a_held_word_comes_to_rest(gallery: Gallery) -> None:
+    """What the map brings with it changes its height, which must not have it drawn again and again."""
+    page = gallery.open("long", view="text", height=400, delay=30)
+    page.locator(".ap-word").nth(40).click()
+    page.wait_for_selector(".al-peaks button")
+    page.evaluate(
+        """() => {
+          window.cleared = 0;
+          const clear = CanvasRenderingContext2D.prototype.clearRect;
+          CanvasRenderingContext2D.prototype.clearRect = function (...place) {
+            window.cleared += 1;
+            return clear.apply(this, place);
+          };
+        }"""
+    )
+    quiet = 0
+    for _ in range(8):
+        before = page.evaluate("window.cleared")
+        for _ in range(5):
+            rest(page)
+        quiet += page.evaluate("window.cleared") == before
+    assert quiet >= 4

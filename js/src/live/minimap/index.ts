@@ -193,7 +193,9 @@ export class PromptMap {
     const ratio = window.devicePixelRatio || 1;
     if (width > 0 && height > 0) {
       const steps = Math.ceil((height * ratio) / HEIGHT_STEP) * HEIGHT_STEP;
-      this.#pixels.value = Math.max(1, Math.min(1024, this.#count, steps));
+      const [wanted, now] = [Math.max(1, Math.min(1024, this.#count, steps)), this.#pixels.peek()];
+      // What strips bring below the map takes of its height, which must not ask for other strips.
+      if (wanted > now || 2 * wanted < now || now > this.#count) this.#pixels.value = wanted;
     }
     const palette = app.palette.peek();
     const state = this.state.peek();
