@@ -70,6 +70,9 @@ def test_without_a_kernel_the_page_still_answers(open_cells: Open, expected_erro
     number = f"{notebook.kernel('round(float(weights[1, 0, 9].max()), 3)'):.3f}".lstrip("0")
     notebook.shutdown_kernel()
     explorer.token("query", 9).hover()
+    # What is then said of the kernel moves the tokens down, away from the pointer.
+    expect(explorer.alert).to_contain_text("kernel")
+    explorer.token("query", 9).hover()
     expect(explorer.root).to_contain_text(number)
     # A layer that was never on screen has to come from the kernel: say so, keep what is there.
     drawn = explorer.pixels()

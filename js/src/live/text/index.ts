@@ -150,10 +150,10 @@ class LongText {
         strips === null || tokens === null
           ? []
           : createPeaks(strips, tokens, (at, head) => this.#jump(at, head));
+      // Its place is kept: the text must not move under a click.
       const said =
-        buttons.length === 0 ? [] : [el("span", { class: "al-peaks-title" }, "Strongest, all heads")];
-      this.#peaks.replaceChildren(...said, ...buttons);
-      this.#peaks.hidden = buttons.length === 0;
+        buttons.length === 0 ? "Click a word: the strongest tokens of all heads" : "Strongest, all heads";
+      this.#peaks.replaceChildren(el("span", { class: "al-peaks-title" }, said), ...buttons);
       this.#mark();
     });
   }

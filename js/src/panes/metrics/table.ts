@@ -159,11 +159,20 @@ export class MetricsTable {
     this.#page = Math.min(pages - 1, Math.max(0, this.#page));
     const first = this.#page * PAGE;
     const chosen = this.#explorer.metric.peek();
-    this.#body.replaceChildren(
-      ...this.#sorted
-        .slice(first, first + PAGE)
-        .map((place, at) => this.#row(metrics, place, first + at, chosen)),
-    );
+    // Rows that say the same stay: a second click must find what the first one found.
+    const before = [...this.#body.children] as HTMLElement[];
+    const rows = this.#sorted
+      .slice(first, first + PAGE)
+      .map((place, at) => this.#row(metrics, place, first + at, chosen));
+    rows.forEach((row, index) => {
+      const old = before[index];
+      if (old === undefined) this.#body.append(row);
+      else {
+        setAttribute(old, "aria-current", row.getAttribute("aria-current"));
+        if (!old.isEqualNode(row)) old.replaceWith(row);
+      }
+    });
+    for (const old of before.slice(rows.length)) old.remove();
     [...this.#header.children].forEach((heading, index) => {
       const by = index - 2;
       const order = by !== this.#by ? null : this.#descending ? "descending" : "ascending";

@@ -46,6 +46,8 @@ export class TokenFlow {
   #held: number | null = null;
   #numbers: ReadonlyMap<number, string> = new Map();
 
+  #pointer = "";
+
   readonly #handlers: FlowHandlers;
 
   constructor(name: string, handlers: FlowHandlers, signal: AbortSignal) {
@@ -59,7 +61,7 @@ export class TokenFlow {
       },
     );
     const listen = { signal };
-    this.root.addEventListener("pointerover", (event) => this.#onHover(event.target), listen);
+    this.root.addEventListener("pointerover", (event) => this.#onHover(event), listen);
     this.root.addEventListener("pointerleave", () => handlers.hover(null), listen);
     this.root.addEventListener(
       "click",
@@ -189,8 +191,12 @@ export class TokenFlow {
     return span?.dataset.index === undefined ? null : Number(span.dataset.index);
   }
 
-  #onHover(target: EventTarget | null): void {
+  #onHover({ target, clientX, clientY }: PointerEvent): void {
     const index = this.#indexOf(target);
+    // What moves under a pointer that rests is not pointed at.
+    const place = `${clientX} ${clientY}`;
+    if (place === this.#pointer) return;
+    this.#pointer = place;
     // Between two words of a line the last word stays, so that the picture does not flicker.
     if (index !== null) this.#handlers.hover(index);
   }
