@@ -44,7 +44,7 @@ def forward(model: Any, ids: Any, way: Way) -> Any:
     chunk = chunk_of(model, tokens)
     with torch.inference_mode():
         if way == "capture":
-            return run_with_capture(model, {"input_ids": ids}, chunk=chunk).sites
+            return run_with_capture(model, {"input_ids": ids, "use_cache": False}, chunk=chunk).sites
         if way == "sdpa" or chunk is None:
             return model(input_ids=ids, use_cache=False).last_hidden_state
         cache = DynamicCache(config=model.config)
