@@ -144,17 +144,17 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 def test_folders_that_lie_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    mounts = "/dev/a / ext4 rw 0 0\ntmpfs /tmp tmpfs rw 0 0\n/dev/b /tmp/disk ext4 rw 0 0\nbroken\n"
+    mounts = "/dev/a / ext4 rw 0 0\ntmpfs /mem tmpfs rw 0 0\n/dev/b /mem/disk ext4 rw 0 0\nbroken\n"
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: mounts.replace("broken\n", ""))
-    assert lies_in_memory("/tmp")
-    assert lies_in_memory("/tmp/some/folder")
-    assert not lies_in_memory("/tmp/disk/folder")
+    assert lies_in_memory("/mem")
+    assert lies_in_memory("/mem/some/folder")
+    assert not lies_in_memory("/mem/disk/folder")
     assert not lies_in_memory("/home")
-    monkeypatch.setattr(tempfile, "gettempdir", lambda: "/tmp")
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: "/mem")
     monkeypatch.setattr(os, "access", lambda *_: True)
     assert spill_folder() == Path("/var/tmp")
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert spill_folder() == Path("/tmp")
+    assert spill_folder() == Path("/mem")
 
 
 def test_a_narrower_precision_is_measured_and_a_wider_one_is_not_used() -> None:
