@@ -80,3 +80,8 @@ def test_head_view_around_a_token_far_into_the_prompt(gallery: Gallery) -> None:
     asked = page.get_by_role("button", name=re.compile(r"^query 14001: .*, weight \.607$"))
     expect(asked).to_be_visible()
     expect(note).not_to_contain_text("not all computed yet")
+
+
+def test_what_a_filter_does_not_reach_is_said(gallery: Gallery) -> None:
+    page = gallery.open("long", view="head", hold=",20", top=2)
+    expect(page.locator(".aw-pane")).to_contain_text("strongest keys of each query: not applied to a column")

@@ -8,6 +8,7 @@ import type { Range } from "../../math/lines";
 import { HeadPane } from "../../panes/head";
 import { createPanes } from "../../panes/head/compare";
 import { follow } from "../../ui/dom";
+import { unfiltered } from "../text/shade";
 import { Followers } from "../tiles/followers";
 import type { TileHub } from "../tiles/hub";
 import { columnsAt, headsOf, placesOf, withTiles } from "./data";
@@ -50,6 +51,7 @@ function createOne(place: HTMLElement, explorer: Explorer, host: LiveHost, hub: 
             : "lines between tokens in sight; point at one for all of its own")
         );
       },
+      ofColumns: unfiltered,
       columns: (now, key) => columnsAt(now, key, explorer.columns.peek()),
       changed: computed(() => [hub.changes.value, explorer.columns.value]),
     },

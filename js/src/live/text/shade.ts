@@ -28,6 +28,11 @@ export function columnsOf(
   return found.length > 0 && found.every((one) => one !== undefined) ? found : null;
 }
 
+/** What filters leave as it is in a column: what the strongest of a query are, only its whole row tells. */
+export function unfiltered({ shown }: LayerData): string {
+  return (shown?.rule?.top ?? 0) > 0 ? "strongest keys of each query: not applied to a column" : "";
+}
+
 /** Values of every token for what is in focus; what is not computed yet, of a tiled layer, is `UNREAD`. */
 export function shadeLong(
   data: LayerData,
@@ -67,8 +72,7 @@ export function shadeLong(
   const of = Math.max(...found.map((one) => one.of));
   const notes = [
     ...(read < of ? [`reading ${formatCount(read)} of ${formatCount(of)} queries`] : []),
-    // What the strongest of a query are, only its whole row tells.
-    ...(rule !== null && rule.top > 0 ? ["strongest keys of each query: not applied to a column"] : []),
+    unfiltered(data),
   ];
-  return { ...none, subject, side: "query", values, title, note: notes.join(" · ") };
+  return { ...none, subject, side: "query", values, title, note: notes.filter(Boolean).join(" · ") };
 }

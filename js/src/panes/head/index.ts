@@ -49,6 +49,8 @@ export interface HeadKind {
   looked(data: LayerData, queries: Range, keys: Range): string;
   /** What each chosen head's queries give to a key. */
   columns(data: LayerData, key: number): readonly Float32Array[];
+  /** What a reader must know of these. */
+  ofColumns(data: LayerData): string;
   /** Redraws when it changes. */
   readonly changed: ReadonlySignal<unknown>;
 }
@@ -365,7 +367,8 @@ export class HeadPane {
     const all = this.#allLines;
     if (all !== null) {
       const drawn = { threshold, hiddenShare: this.#hiddenShare, all, focused };
-      const remark = across(aim) === null ? this.#remark : "";
+      const side = across(aim);
+      const remark = side === null ? this.#remark : side === "query" && this.#kind?.ofColumns(data);
       setText(this.#note, [remark, noteOf(data, aim, drawn)].filter(Boolean).join(" · "));
     }
   }
