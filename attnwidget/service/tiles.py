@@ -135,7 +135,7 @@ def answer_strips(
         values, read, of = column.values.astype(np.float32, copy=False), column.read, column.of
     pooled = -(-of // min(pixels, of))
     known = (values != UNREAD).all(0)
-    while read < of and not np.logical_or.reduceat(known, np.arange(0, of, pooled)).all():
+    while pooled < of and read < of and not np.logical_or.reduceat(known, np.arange(0, of, pooled)).all():
         pooled *= 2
     strips = np.maximum.reduceat(values, np.arange(0, of, pooled), axis=1)
     peaks = np.where(np.isnan(values), np.float32(np.inf), values).argmax(1)
