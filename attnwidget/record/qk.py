@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attnwidget.record.rows import read_rows
+from attnwidget.record.rows import BLOCK_CELLS, read_rows
 from attnwidget.record.sites import ALL, Floats, Pick, Place, ScoreTerms, Site
 
 # Elements of one block of scores: larger ones fall out of the cache, smaller ones spend their time in calls.
@@ -74,7 +74,9 @@ class QKSite(Site):
     def weights(self, heads: Pick = ALL, queries: Pick = ALL) -> Floats:
         """Recomputed weights: float32 [heads, queries, keys]; masked cells are 0."""
         chosen, rows = self.pick_heads(heads), self.pick_queries(queries)
-        if self.q.device.type == "cpu" and not self.half_precision:
+        # Few cells are done sooner in one piece, all heads together, than head by head.
+        many = len(chosen) * len(rows) * self.keys > BLOCK_CELLS
+        if many and self.q.device.type == "cpu" and not self.half_precision:
             return read_rows(self, chosen, rows)
         out = np.zeros((len(chosen), len(rows), self.keys), dtype=np.float32)
         for h, r, first, last in self._blocks(chosen, rows):

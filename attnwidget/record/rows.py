@@ -71,11 +71,7 @@ def read_rows(site: QKSite, heads: Ints, rows: Ints) -> Floats:
         with torch.no_grad():
             _fill(site, int(heads[place]), rows[part], k, torch.from_numpy(out[place, part]))
 
-    if out.size <= BLOCK_CELLS:
-        for task in tasks():
-            work(task)
-    else:
-        share(work, tasks())
+    share(work, tasks())
     return out
 
 
