@@ -20,7 +20,7 @@ _CASTS = {"to", "type", "type_as", "float", "half", "bfloat16"}
 _MOVES = _RESHAPES | _CASTS | {"contiguous", "clone", "detach", "dropout", "swapaxes", "movedim", "__get__"}
 _LINEAR = frozenset({"linear", "addmm", "mm", "matmul", "bmm", "baddbmm", "einsum"})
 _PLAIN = (Tensor, nn.Parameter)
-_BLOCK_ELEMENTS = 1 << 20
+_BLOCK_ELEMENTS = 1 << 18
 _SAMPLES = 64
 
 

@@ -10,11 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attnwidget.record.rows import BLOCK_CELLS, read_rows
+from attnwidget.record.rows import read_rows
 from attnwidget.record.sites import ALL, Floats, Pick, Place, ScoreTerms, Site
 
 # Elements of one block of scores: larger ones fall out of the cache, smaller ones spend their time in calls.
 BLOCK_ELEMENTS = 1 << 19
+# Up to so many cells, all heads together in one piece are there sooner than head by head in the cache...
+ONE_PIECE_CELLS = 1 << 22
+# ... unless keys of half precision first become single ones that are more than this in bytes.
+ONE_PIECE_KEYS = 1 << 26
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -74,9 +78,7 @@ class QKSite(Site):
     def weights(self, heads: Pick = ALL, queries: Pick = ALL) -> Floats:
         """Recomputed weights: float32 [heads, queries, keys]; masked cells are 0."""
         chosen, rows = self.pick_heads(heads), self.pick_queries(queries)
-        # Few cells are done sooner in one piece, all heads together, than head by head.
-        many = len(chosen) * len(rows) * self.keys > BLOCK_CELLS
-        if many and self.q.device.type == "cpu" and not self.half_precision:
+        if self.q.device.type == "cpu" and not self.half_precision and not self._in_one_piece(chosen, rows):
             return read_rows(self, chosen, rows)
         out = np.zeros((len(chosen), len(rows), self.keys), dtype=np.float32)
         for h, r, first, last in self._blocks(chosen, rows):
@@ -189,6 +191,11 @@ class QKSite(Site):
         if self.rounded:
             weights = weights.to(self.q.dtype).float()
         return weights, sink
+
+    def _in_one_piece(self, heads: NDArray[np.intp], rows: NDArray[np.intp]) -> bool:
+        """Whether weights of these rows are computed sooner for all heads together."""
+        widened = 0 if self.k.dtype == torch.float32 else self.k.numel() * torch.float32.itemsize
+        return len(heads) * len(rows) * self.keys <= ONE_PIECE_CELLS and widened <= ONE_PIECE_KEYS
 
     def _products(
         self, heads: NDArray[np.intp], rows: NDArray[np.intp], first: int, last: int, dtype: torch.dtype

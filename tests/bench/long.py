@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -27,20 +28,28 @@ LENGTHS = (1024, 4096, 16384, 32768)
 LONGEST = 131_072
 QUICK = (1024, 2304)
 
-TURNS = {1024: 5, 2304: 1, 4096: 3}
+TURNS = {1024: 9, 2304: 1, 4096: 3, 16384: 1}
 """Timed turns of each way of the forward pass, which alternate; longer passes are timed once, each apart."""
+
+
+STEADY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
+"""glibc's allocator as it is at its best: it gives nothing back between two tensors.
+
+Left to itself it does so or not by chance, which makes one and the same pass up to a third slower.
+"""
 
 
 @dataclass(frozen=True)
 class Part:
     """One measurement: its name, the module that prints it as JSON, its arguments, how long it takes.
 
-    `minutes` are those of 2 cores with nothing else to do.
+    `minutes` are those of 2 cores with nothing else to do; `steady` keeps the allocator's chances out.
     """
 
     name: str
     command: tuple[str, ...]
     minutes: float
+    steady: bool = False
 
 
 def parts(*, quick: bool = False) -> list[Part]:
@@ -50,7 +59,7 @@ def parts(*, quick: bool = False) -> list[Part]:
         minutes = _forward_minutes(shape, tokens)
         if turns := TURNS.get(tokens):
             timed = ("tests.bench.long_forward", "time", shape, str(tokens), str(turns))
-            found.append(Part(f"time-{shape}-{tokens}", timed, 3 * turns * minutes))
+            found.append(Part(f"time-{shape}-{tokens}", timed, 3 * turns * minutes, steady=True))
         for way in ("sdpa", "capture") if turns else WAYS:
             asked = ("tests.bench.long_forward", "memory", shape, str(tokens), way)
             found.append(Part(f"memory-{shape}-{tokens}-{way}", asked, minutes + 0.1))
@@ -117,7 +126,8 @@ def measure(
         left -= part.minutes
         begun = time.monotonic()
         command = [sys.executable, "-m", *part.command]
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+        setting = os.environ | STEADY if part.steady else None
+        done = subprocess.run(command, cwd=ROOT, env=setting, stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             # What failed, for want of memory say, is told in the table, and tried again by the next run.
             found[part.name] = {"failed": f"ended with {done.returncode}"}

@@ -1,4 +1,4 @@
-"""One forward pass of a long prompt: SDPA in one piece, SDPA in chunks through the cache, and with capture.
+"""One forward pass of a long prompt: SDPA in one piece, SDPA that keeps its own cache, and with capture.
 
 python -m tests.bench.long_forward time gpt2 4096 2        # JSON: seconds of each way, interleaved
 python -m tests.bench.long_forward memory gpt2 4096 capture  # JSON: peak bytes and seconds of one way, here
@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 from tests.bench.browser_cost import resident
 from tests.bench.long_models import SHAPES, build
 
-Way = Literal["sdpa", "chunks", "capture"]
+Way = Literal["sdpa", "cached", "capture"]
 WAYS: tuple[Way, ...] = get_args(Way)
 WARM = 64
 
@@ -28,13 +28,11 @@ def chunk_of(model: Any, tokens: int) -> int | None:
     return chunk_for(model, tokens, None, "cpu")
 
 
-def ways_of(model: Any, tokens: int) -> tuple[Way, ...]:
-    """Return the ways that differ: chunks only where a runner chunks."""
-    return WAYS if chunk_of(model, tokens) else ("sdpa", "capture")
-
-
 def forward(model: Any, ids: Any, way: Way) -> Any:
-    """Run one forward pass; returns the sites under capture."""
+    """Run one forward pass; returns what is kept of it: the sites under capture.
+
+    A cache of keys and values is filled in the chunks in which a runner runs, or in one piece where it does.
+    """
     import torch
     from transformers import DynamicCache
 
@@ -45,11 +43,11 @@ def forward(model: Any, ids: Any, way: Way) -> Any:
     with torch.inference_mode():
         if way == "capture":
             return run_with_capture(model, {"input_ids": ids, "use_cache": False}, chunk=chunk).sites
-        if way == "sdpa" or chunk is None:
+        if way == "sdpa":
             return model(input_ids=ids, use_cache=False).last_hidden_state
         cache = DynamicCache(config=model.config)
-        for first in range(0, tokens, chunk):
-            model(input_ids=ids[:, first : first + chunk], past_key_values=cache, use_cache=True)
+        for first in range(0, tokens, chunk or tokens):
+            model(input_ids=ids[:, first : first + (chunk or tokens)], past_key_values=cache, use_cache=True)
         return cache
 
 
@@ -63,12 +61,11 @@ def prompt(tokens: int) -> Any:
 def measure_time(name: str, tokens: int, repeats: int) -> dict[str, Any]:
     """Return the median seconds (wall, CPU) of each way, which take turns, on all cores."""
     model, ids = build(name, tokens), prompt(tokens)
-    ways = ways_of(model, tokens)
-    found: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
-    for way in ways:
+    found: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+    for way in WAYS:
         forward(model, prompt(WARM), way)
     for _ in range(repeats):
-        for way in ways:
+        for way in WAYS:
             wall, cpu = time.monotonic(), time.process_time()
             forward(model, ids, way)
             found[way].append((time.monotonic() - wall, time.process_time() - cpu))

@@ -69,10 +69,9 @@ def _forward(found: Results, quick: bool) -> str:
             for name in ("cpu", "wall")
         )
         chunk = timed.get("chunk") or taken.get("chunk")
-        like = "chunks" if chunk else "sdpa"
         ratio = [
             f"{cpu['capture'] / cpu[way]:.2f} x" if {"capture", way} <= cpu.keys() else NONE
-            for way in ("sdpa", like)
+            for way in ("sdpa", "cached")
         ]
         memory = NONE
         if plain and taken:
@@ -83,8 +82,8 @@ def _forward(found: Results, quick: bool) -> str:
                 f"{tokens:,}",
                 duration(wall.get("sdpa")),
                 duration(wall.get("capture")),
-                ratio[0],
-                f"{ratio[1]} ({chunk:,})" if chunk else "one piece",
+                *ratio,
+                f"{chunk:,}" if chunk else "all",
                 in_bytes(plain["peak"]) if plain else NONE,
                 in_bytes(taken["peak"]) if taken else NONE,
                 in_bytes(taken["cache"]) if taken else NONE,
@@ -93,11 +92,21 @@ def _forward(found: Results, quick: bool) -> str:
         )
     if not rows:
         return ""
-    head = ["Shape", "Tokens", "SDPA", "with capture", "CPU, of SDPA in one piece", "of SDPA in chunks (of)"]
+    head = [
+        "Shape",
+        "Tokens",
+        "SDPA",
+        "with capture",
+        "CPU, of SDPA",
+        "of SDPA with its own cache",
+        "Tokens at a time",
+    ]
     head += ["Peak: SDPA", "with capture", "Kept Q and K", "Peak / (SDPA + kept)"]
     return (
-        "Forward pass of a long prompt, random weights, all cores; peaks are above the loaded model, each in "
-        "a fresh process.\n\n" + markdown(head, rows)
+        "Forward pass of a long prompt, random weights, all cores. SDPA alone runs in one piece and keeps "
+        "nothing; with its own cache it keeps keys and values, as to generate, and reads as many tokens at a "
+        "time as capture does. Peaks are above the loaded model, each in a fresh process.\n\n"
+        + markdown(head, rows)
     )
 
 

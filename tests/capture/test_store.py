@@ -143,6 +143,38 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
     assert free_on_disk(tmp_path) > 0
 
 
+@pytest.mark.parametrize("on_disk", [False, True])
+@pytest.mark.parametrize("tokens", [1, 255, 256, 700])
+def test_what_lies_token_after_token_is_kept_head_after_head(
+    tokens: int, on_disk: bool, tmp_path: Path
+) -> None:
+    fused = numbers(1, tokens, 3 * 24)
+    q, k, v = (part.view(tokens, 3, 8).transpose(0, 1) for part in fused[0].split(24, -1))
+    store = Store(tmp_path if on_disk else None)
+    for part in (q, k, v, q.contiguous()):
+        kept = store.keep(part)
+        assert kept.is_contiguous()
+        assert torch.equal(kept, part)
+    half = Store(dtype=torch.float16).keep(k)
+    assert torch.equal(half, k.half())
+
+
+@pytest.mark.parametrize("hints", ["taken", "refused", "unknown"])
+def test_large_tensors_have_pages_of_their_own(hints: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if hints == "refused":
+        monkeypatch.setattr(memory, "_POPULATE", 10**6)  # no system knows that one
+    elif hints == "unknown":
+        monkeypatch.delattr("mmap.MADV_HUGEPAGE", raising=False)
+    for shape in ((3, 100_000), (7, 100_001), (12, 70_000, 8)):
+        made = memory.own_pages(shape, torch.float32, torch.device("cpu"))
+        assert made.is_contiguous()
+        # Nothing beside it is kept or saved with it.
+        assert made.untyped_storage().nbytes() == 4 * made.numel()
+        made.copy_(expected := numbers(*shape))
+        assert torch.equal(made, expected)
+    assert memory.own_pages((3, 4), torch.float16, torch.device("cpu")).shape == (3, 4)
+
+
 def test_folders_that_lie_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     mounts = "/dev/a / ext4 rw 0 0\ntmpfs /mem tmpfs rw 0 0\n/dev/b /mem/disk ext4 rw 0 0\nbroken\n"
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: mounts.replace("broken\n", ""))

@@ -54,17 +54,31 @@ def test_every_part_names_a_module_and_says_how_long_it_takes() -> None:
         listed = long.parts(quick=quick)
         assert len({part.name for part in listed}) == len(listed)
         assert all(part.minutes > 0 and part.command[0].startswith("tests.bench.long_") for part in listed)
-    assert {"memory-two-131072-chunks", "kernels-gpt2-32768", "browser-gpt2-32768"} <= {
+    assert {"memory-two-131072-cached", "kernels-gpt2-32768", "browser-gpt2-32768"} <= {
         part.name for part in long.parts()
     }
+
+
+def test_timed_turns_keep_the_allocators_chances_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, asked = long.parts, repr(["A", *long.STEADY])
+    program = f"import json, os\nprint(json.dumps({{name: os.environ.get(name) for name in {asked}}}))"
+    (tmp_path / "told.py").write_text(program)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("A", "stays")
+    listed = [Part(name, ("told",), 1.0, steady=name == "b") for name in "ab"]
+    monkeypatch.setattr(long, "parts", lambda quick: listed)
+    found = long.measure(lambda line: None, folder=tmp_path / "kept")
+    assert found["a"] == {"A": "stays", **dict.fromkeys(long.STEADY)}
+    assert found["b"] == {"A": "stays", **long.STEADY}
+    assert all(part.steady == part.name.startswith("time-") for part in real())
 
 
 def test_what_was_measured_is_told() -> None:
     found: dict[str, Any] = {
         "time-two-1024": {
             "chunk": None,
-            "wall": {"sdpa": 2, "capture": 2.1},
-            "cpu": {"sdpa": 4, "capture": 4.2},
+            "wall": {"sdpa": 2, "cached": 2, "capture": 2.1},
+            "cpu": {"sdpa": 4, "cached": 4.1, "capture": 4.2},
         },
         "memory-two-1024-sdpa": {"peak": 50_000_000, "cache": 0},
         "memory-two-1024-capture": {"peak": 66_000_000, "cache": 10_000_000},
@@ -75,7 +89,7 @@ def test_what_was_measured_is_told() -> None:
         "stop-bertviz": {"absent": "not installed"},
     }
     text = long_report.report(found, quick=True)
-    assert "| 1,024 | 2 s | 2.1 s | 1.05 x | one piece | 50 MB | 66 MB | 10 MB | 1.10 |" in text
+    assert "| 1,024 | 2 s | 2.1 s | 1.05 x | 1.02 x | all | 50 MB | 66 MB | 10 MB | 1.10 |" in text
     assert "| 1,024 | 20 ms | 20 ms | 20 ms (128 queries) | 100 ms (2 of 4) | 400 ms | 50 ms |" in text
     assert "| grows as | n^2.0 | n^0.0 |" in text
     # A row of 100 MB at 10 GB/s takes 10 ms at least, a product of 20 GFLOP at 100 GFLOP/s 200 ms.
@@ -103,7 +117,9 @@ def test_every_look_is_measured_until_it_is_whole() -> None:
     assert looked["coarse"]["first"]["of"] == 2 ** looked["level"]
     assert looked["coarse"]["whole"] >= looked["coarse"]["first"]["seconds"] > 0
     assert looked["row_bytes"] == 2 * 2 * 700 * 64 * 4 + 4 * 2 * 8 * 700
-    assert {"chunk", "wall", "cpu"} == long_forward.measure_time("two", 128, 1).keys()
+    timed = long_forward.measure_time("two", 128, 1)
+    assert {"chunk", "wall", "cpu"} == timed.keys()
+    assert timed["cpu"].keys() == {"sdpa", "cached", "capture"}
     assert long_forward.measure_memory("two", 128, "capture")["cache"] > 0
 
 

@@ -88,9 +88,14 @@ PICKS = [
 ]
 
 
+@pytest.mark.parametrize("one_piece", [True, False], ids=["all heads together", "head by head"])
 @pytest.mark.parametrize("block", [1 << 19, 40], ids=["one block", "many blocks"])
 @pytest.mark.parametrize("case", CASES)
-def test_numbers_follow_the_definition(case: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_follow_the_definition(
+    case: str, block: int, one_piece: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not one_piece:
+        monkeypatch.setattr(qk, "ONE_PIECE_CELLS", 0)
     monkeypatch.setattr(qk, "BLOCK_ELEMENTS", block)
     monkeypatch.setattr(rows, "BLOCK_CELLS", block)
     monkeypatch.setattr(rows, "ROWS", 7)
@@ -126,9 +131,12 @@ def test_qk_gives_copies_whose_product_is_the_score() -> None:
     assert s.q[5].abs().sum() > 0
 
 
-def test_half_precision_is_computed_in_single() -> None:
+def test_half_precision_is_computed_in_single(monkeypatch: pytest.MonkeyPatch) -> None:
     s = site(q=torch.randn(HEADS, N, D).bfloat16(), k=torch.randn(KV, N, D).bfloat16())
-    np.testing.assert_allclose(s.weights(), defined(s)[1], atol=2e-6)
+    for cells, keys in ((1 << 22, 1 << 26), (1 << 22, 0), (0, 0)):
+        monkeypatch.setattr(qk, "ONE_PIECE_CELLS", cells)
+        monkeypatch.setattr(qk, "ONE_PIECE_KEYS", keys)
+        np.testing.assert_allclose(s.weights(), defined(s)[1], atol=2e-6)
     rounded = site(q=s.q, k=s.k, rounded=True)
     difference = np.abs(rounded.weights() - s.weights()).max()
     assert 1e-4 < difference < 5e-2
