@@ -91,15 +91,28 @@ class Block:
     @cached_property
     def defined(self) -> NDArray[np.bool_]:
         """Queries of which no visible weight, nor the sink's mass, is NaN: bool [heads, queries]."""
-        undefined = (np.isnan(self.weights) & self.mask).any(-1)
+        # The largest of many is NaN if any is, and soon found; most blocks have none.
+        undefined = np.zeros(self.weights.shape[:2], dtype=np.bool_)
+        if self.weights.size and np.isnan(self.weights.max()):
+            undefined = (np.isnan(self.weights) & self.mask).any(-1)
         if self.sink is not None:
-            undefined |= np.isnan(self.sink)
+            undefined = undefined | np.isnan(self.sink)
         return np.asarray(~undefined)
+
+    @cached_property
+    def everything(self) -> bool:
+        """Whether every cell is visible."""
+        return bool(self.visible.all())
 
     @cached_property
     def values(self) -> Doubles:
         """Weights with 0 in masked cells and undefined queries: float64 [heads, queries, keys]."""
-        return np.where(self.mask & self.defined[..., None], self.weights, 0.0).astype(np.float64)
+        values = self.weights.astype(np.float64)
+        if not self.everything:
+            np.copyto(values, 0.0, where=~self.mask)
+        if not self.defined.all():
+            values[~self.defined] = 0.0
+        return values
 
     @cached_property
     def sink_mass(self) -> Doubles | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,8 +129,12 @@ class Refinement:
         self._sums = [Accumulator(metrics, axes, site.heads) for site in self.sites]
         self._order = order(self.queries)
         self._seconds = 0.0
+        self._rows = self._order[:0]
+        self._left: list[int] = []
+        """Layers that the round under way has not come to; a cancelled one is gone on with."""
+        self._table: HeadTable | None = None
         self.sampled = 0
-        """Queries that were read."""
+        """Queries that were read of all heads."""
 
     @property
     def queries(self) -> int:
@@ -159,19 +163,29 @@ class Refinement:
         seconds : float
             and for at least about so long.
         cancelled : callable
-            Asked between rounds, each some queries of all heads; True ends it.
+            Asked between the layers of a round, which is some queries of all heads; True ends it, and the
+            next call goes on from there.
         """
         end = time.monotonic() + seconds
         while not self.complete and not cancelled():
             left, missing = end - time.monotonic(), count - self.sampled
             if missing <= 0 and left <= self._seconds / 2:
                 break
-            fits = int(left / self._seconds) if self._seconds > 0 else 0
-            step = min(max(1, missing, fits), MOST_QUERIES)
-            self._round(self._order[self.sampled : self.sampled + step])
+            if not self._left:
+                fits = int(left / self._seconds) if self._seconds > 0 else 0
+                step = min(max(1, missing, fits), MOST_QUERIES)
+                self._rows = np.sort(self._order[self.sampled : self.sampled + step])
+                self._left = list(range(len(self.sites)))
+            self._round(cancelled)
 
     def table(self) -> HeadTable:
-        """Return the metrics of the queries that were read."""
+        """Return the metrics of the queries that were read of all heads."""
+        if self._left and self._table is not None:
+            return self._table
+        self._table = self._made()
+        return self._table
+
+    def _made(self) -> HeadTable:
         parts = [sums.result() for sums in self._sums]
         return HeadTable(
             site=self.kind,
@@ -183,18 +197,25 @@ class Refinement:
             sampled=self.sampled,
         )
 
-    def _round(self, rows: NDArray[np.intp]) -> None:
-        began = time.monotonic()
-        rows = np.sort(rows)
+    def _round(self, cancelled: Callable[[], bool]) -> None:
+        """Read the queries of a round in the layers that are left, on all cores."""
+        began, many = time.monotonic(), len(self._left)
+
+        def layers() -> Iterator[int]:
+            while self._left:
+                yield self._left.pop(0)
 
         def add(at: int) -> None:
             sums, picture = self._sums[at], self.pictures[at]
-            for block in blocks(self.sites[at], rows, crop=sums.crops):
+            for block in blocks(self.sites[at], self._rows, crop=sums.crops):
                 sums.add(block)
                 picture.add(block)
 
-        share(add, range(len(self.sites)))
-        self.sampled += len(rows)
+        share(add, layers(), cancelled)
+        if self._left:
+            return
+        self.sampled += len(self._rows)
         for picture in self.pictures:
             picture.read = max(picture.read, self.sampled)
-        self._seconds = (time.monotonic() - began) / len(rows)
+        if many == len(self.sites):
+            self._seconds = (time.monotonic() - began) / len(self._rows)

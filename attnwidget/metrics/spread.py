@@ -64,7 +64,11 @@ class Uniformity(BlockMetric):
 
     def sums(self, block: Block) -> Sums:
         """Return the partial sums of a block."""
-        apart = np.where(block.mask, np.abs(block.values - block.uniform[..., None]), 0.0).sum(-1)
+        difference = block.values - block.uniform[..., None]
+        np.abs(difference, out=difference)
+        if not block.everything:
+            np.copyto(difference, 0.0, where=~block.mask)
+        apart = difference.sum(-1)
         if block.sink_mass is not None:
             apart = apart + block.sink_mass
         eligible = (block.seen >= 2) & block.defined
@@ -88,7 +92,8 @@ class Sparsity(BlockMetric):
         """Return the partial sums of a block."""
         eligible = (block.seen >= 2) & block.defined
         limit = np.float32(self.threshold)  # float32 like the weights, or 1/100 would be below 0.01
-        small = ((block.values.astype(np.float32) < limit) & block.mask).sum(-1)
+        below = block.weights.astype(np.float32, copy=False) < limit
+        small = (below if block.everything else below & block.mask).sum(-1)
         even = block.uniform.astype(np.float32) < limit
         value, count = np.where(eligible, small, 0.0), np.where(eligible, block.seen, 0.0)
         return {
@@ -164,7 +169,7 @@ class Positional(Metric):
             rows = rows[:1]  # no head differs: count cells and the even spread once
         cells = (block.mask & rows[..., None]).astype(np.float64)
         even = cells * block.uniform[..., None]
-        values = block.values * rows[..., None]
+        values = block.values if rows.all() else block.values * rows[..., None]
 
         def add(what: Doubles) -> Doubles:
             found = np.zeros((len(what), length))
@@ -176,7 +181,7 @@ class Positional(Metric):
         return {
             "cells": add(cells),
             "sum": add(values),
-            "squares": add(values**2),
+            "squares": add(np.square(values)),
             "even sum": add(even),
             "even squares": add(even**2),
         }
@@ -195,7 +200,10 @@ class Positional(Metric):
 
 def _surprise(share: Doubles) -> Doubles:
     """-p ln p, and 0 for p = 0."""
-    return -share * np.log(np.maximum(share, np.finfo(np.float64).tiny))
+    found = np.maximum(share, np.finfo(np.float64).tiny)
+    np.log(found, out=found)
+    found *= share
+    return np.negative(found, out=found)
 
 
 def _explained(cells: Doubles, total: Doubles, squares: Doubles) -> Doubles:

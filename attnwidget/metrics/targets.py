@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from attnwidget.errors import InputError, ShapeError
 from attnwidget.metrics.axes import Axes
-from attnwidget.metrics.metric import Block, HeadMetric, Metric, Sums, mean_over_queries, means
+from attnwidget.metrics.metric import Block, Doubles, HeadMetric, Metric, Sums, mean_over_queries, means
 from attnwidget.record import Token
 
 Positions: TypeAlias = NDArray[np.intp]
@@ -22,6 +22,9 @@ Rule: TypeAlias = Callable[[Axes], Rows | None]
 """Axes -> their target by rows; None where the target does not apply."""
 Target: TypeAlias = NDArray[Any] | Callable[[tuple[Token, ...], tuple[Token, ...]], Any]
 """A matrix [queries, keys], or what makes one from the query tokens and the key tokens."""
+
+# A target of fewer cells than one of so many is read cell by cell.
+_FEW = 16
 
 ELIGIBLE = "Queries that see at least one target key and at least one other key."
 
@@ -54,14 +57,31 @@ class TargetMetric(Metric):
 
 def target_sums(block: Block, target: NDArray[Any]) -> Sums:
     """Return partial sums of the weight on a target: float or bool [queries, keys]."""
-    goal = target.astype(np.float64)
-    value = np.einsum("hqk,qk->hq", block.values, goal)
-    baseline = np.where(block.mask, goal, 0.0).sum(-1) * block.uniform
-    if goal.size:
-        varies = np.where(block.mask, goal, -np.inf).max(-1) > np.where(block.mask, goal, np.inf).min(-1)
+    if target.dtype == np.bool_:
+        count = (block.mask & target).sum(-1)
+        varies = (count > 0) & (count < block.seen)
+        baseline = count * block.uniform
     else:
+        goal = target.astype(np.float64)
+        baseline = np.where(block.mask, goal, 0.0).sum(-1) * block.uniform
         varies = np.zeros(block.seen.shape, dtype=np.bool_)
-    return mean_over_queries(value, baseline, varies & block.defined)
+        if goal.size:
+            least = np.where(block.mask, goal, np.inf).min(-1)
+            varies = np.where(block.mask, goal, -np.inf).max(-1) > least
+    return mean_over_queries(_on_target(block.values, target), baseline, varies & block.defined)
+
+
+def _on_target(values: Doubles, target: NDArray[Any]) -> Doubles:
+    """Return the weight on a target [queries, keys]: float64 [heads, queries]."""
+    if target.dtype != np.bool_ or _FEW * np.count_nonzero(target) > target.size:
+        return np.asarray(np.einsum("hqk,qk->hq", values, target.astype(np.float64)))
+    # Most targets are a few keys of each query: those alone are read.
+    found = np.zeros(values.shape[:2])
+    rows, keys = np.nonzero(target)
+    if rows.size:
+        firsts = np.flatnonzero(np.diff(rows, prepend=-1))
+        found[:, rows[firsts]] = np.add.reduceat(values[:, rows, keys], firsts, axis=1)
+    return found
 
 
 def target_score(

@@ -12,8 +12,8 @@ from attnwidget.metrics.registry import Registry
 from attnwidget.record import AttentionRecord
 from attnwidget.wire.schema import SiteKind
 
-SLICE_SECONDS = 0.15
-"""How long a request for more reads, beyond the round that is under way."""
+SLICE_SECONDS = 0.4
+"""How long a request for more reads, about; it is over sooner, after a layer, if it is cancelled."""
 
 LAYER_QUERIES = 16
 """Queries behind the thumbnails of one layer while nothing else was read."""
@@ -84,7 +84,7 @@ class Readings:
                 else:
                     refined.read(first, cancelled=cancelled)
             except BaseException:
-                # A round that broke off was added to some layers and not to others.
+                # A layer that broke off has some of its queries and not others.
                 self._forget(record, site)
                 raise
             if refined.sampled < min(first, refined.queries):

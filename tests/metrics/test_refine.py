@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import pytest
 
@@ -105,6 +107,37 @@ def test_reading_ends_between_rounds_when_it_is_cancelled_or_time_is_over() -> N
     refined.read(0, seconds=60)
     assert refined.complete
     assert refined.nbytes > 0
+
+
+def test_a_round_that_is_cancelled_between_layers_is_gone_on_with() -> None:
+    given = record(64, 2, 1, 3)
+    refined = Refinement(given, "decoder", standard(), pixels=8)
+    refined.read(4)
+    held = refined.table()
+    asked = 0
+
+    def soon() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 2
+
+    def alone(work: Callable[[int], None], items: Iterator[int], stop: Callable[[], bool]) -> None:
+        while not stop():
+            work(next(items))
+
+    with pytest.MonkeyPatch.context() as patch:
+        # Several threads would ask more often, in an order of their own.
+        patch.setattr("attnwidget.metrics.refine.share", alone)
+        refined.read(20, cancelled=soon)
+    assert refined.sampled == 4
+    # Some layers have more already: what is shown is still of the same queries everywhere.
+    assert refined.table() is held
+    while not refined.complete:
+        refined.read(refined.sampled + 1)
+    table, whole = refined.table(), measure_heads(given)
+    for name in standard().names:
+        same(table.values[name], whole.values[name])
+        assert table.counts[name].tolist() == whole.counts[name].tolist()
 
 
 def test_sample_and_progress_of_measure_heads() -> None:
