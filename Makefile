@@ -6,7 +6,7 @@
 #   make build         the front end's bundle, the wheel and the source distribution
 #   make notebooks     execute the notebooks in place
 #   make bench         measure, print the tables, write them into the README
-#                      (long prompts, which take hours: make bench BENCH_ARGS='--only long')
+#                      (long prompts alone, going on where it was: make bench BENCH_ARGS='--only long')
 #   make screenshots   pictures of every pane, light and dark, into screenshots/; the README's two
 #   make clean         remove what the above built (the environment stays)
 

@@ -48,7 +48,7 @@ class Step:
         said = [f"layer {self.layer} of {self.layers}"]
         if self.chunks > 1:
             said.append(f"chunk {self.chunk} of {self.chunks}")
-        if self.left is not None:
+        if self.left:
             said.append(f"{time_text(self.left)} left")
         return ", ".join(said)
 

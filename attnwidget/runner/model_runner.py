@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import inspect
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os import PathLike
 from threading import RLock
@@ -15,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from attnwidget.capture import Captured, memory, run_with_capture
 from attnwidget.capture.chunked import may_run_in_chunks
@@ -29,6 +28,7 @@ from attnwidget.runner.budget import Budget, Plan, Spill, budget_of, half_of
 from attnwidget.runner.cache import ByteCache, CacheInfo
 from attnwidget.runner.chunks import check_chunk, chunk_for
 from attnwidget.runner.decoding import MOST_GENERATED, generated, shifted
+from attnwidget.runner.inputs import accepted_arguments, all_arguments, input_device, model_inputs
 from attnwidget.runner.limits import (
     check_ids,
     check_length,
@@ -152,7 +152,7 @@ class ModelRunner:
         self.lock = _lock_of(self.model)
         self._tokenizer_error = loaded.tokenizer_error
         self._vocabulary = Vocabulary(self.tokenizer)
-        self._accepted = _accepted_arguments(self.model)
+        self._accepted = accepted_arguments(self.model)
         self._fingerprint: tuple[object, str] | None = None
 
     def __repr__(self) -> str:
@@ -303,7 +303,7 @@ class ModelRunner:
     def _encoded(self, given: AnyPrompt, target: str | None) -> tuple[Encoded, Encoded | None]:
         """Return the tokens of the prompt and of the target, after making sure that the model takes them."""
         encoded = encode(given, self._vocabulary)
-        demand_readable(self.model, list(encoded.more), _all_arguments(self.model))
+        demand_readable(self.model, list(encoded.more), all_arguments(self.model))
         if encoded.ids:
             typed = not isinstance(given, (IdsPrompt, SensePrompt))
             self._check(encoded, "encoder" if self._is_seq2seq else "decoder", typed)
@@ -314,7 +314,7 @@ class ModelRunner:
         if not tokens:
             return Plan(0, 0, 0)  # What an image or a sound becomes is known once it has run.
         target = 0 if not self._is_seq2seq else MOST_GENERATED + 1 if asked is None else len(asked.ids) + 1
-        seen, device = self._seen.get(eager), self._device()
+        seen, device = self._seen.get(eager), input_device(self.model)
 
         def kept(count: int) -> int:
             if seen is not None:
@@ -393,7 +393,7 @@ class ModelRunner:
         cancelled: Cancelled | None,
         store: Store,
     ) -> AttentionRecord:
-        device = self._device()
+        device = input_device(self.model)
         free = free_bytes(device)
         count = len(encoded.ids)
         failure: AttnWidgetError
@@ -431,7 +431,7 @@ class ModelRunner:
         device: torch.device,
         store: Store,
     ) -> AttentionRecord:
-        inputs = self._inputs(encoded, device)
+        inputs = model_inputs(self.model, encoded, self._accepted, device)
         notes: tuple[str, ...] = ()
         decoder: tuple[Token, ...] | None = None
         if self._is_seq2seq:
@@ -482,41 +482,6 @@ class ModelRunner:
             notes=(*captured.notes, *named, *notes, *left_out),
         )
 
-    def _device(self) -> torch.device:
-        """Where the inputs go: to the input embedding, unless it is not loaded yet."""
-        getter = getattr(self.model, "get_input_embeddings", None)
-        try:
-            table = getter() if getter is not None else None
-        except (AttributeError, NotImplementedError):
-            table = None
-        weight = getattr(table, "weight", None)
-        if not isinstance(weight, Tensor):
-            weight = next(self.model.parameters(), None)
-        if weight is not None and weight.device.type != "meta":
-            return weight.device
-        return torch.device(getattr(self.model, "device", "cpu"))
-
-    def _inputs(self, encoded: Encoded, device: torch.device) -> dict[str, Any]:
-        rows: dict[str, Sequence[int]] = {"attention_mask": encoded.mask}
-        if encoded.segments is not None and (
-            encoded.more or _reads_segments(self.model, max(encoded.segments))
-        ):
-            rows["token_type_ids"] = encoded.segments
-        chosen = {"input_ids": encoded.ids} | {
-            name: row for name, row in rows.items() if name in self._accepted
-        }
-        texts = {name: torch.tensor([row], device=device) for name, row in chosen.items()}
-        return ({} if not encoded.ids else texts) | self._more_inputs(encoded, device)
-
-    def _more_inputs(self, encoded: Encoded, device: torch.device) -> dict[str, Tensor]:
-        """Images and sound where the model is and, if they are fractions, in its precision."""
-        dtypes = (p.dtype for p in self.model.parameters() if p.is_floating_point())
-        dtype = next(dtypes, torch.float32)
-        return {
-            name: tensor.to(device, dtype if tensor.is_floating_point() else None)
-            for name, tensor in encoded.more.items()
-        }
-
     def _streams(
         self, captured: Captured, tokens: tuple[Token, ...], decoder: tuple[Token, ...] | None
     ) -> dict[Stream, tuple[Token, ...]]:
@@ -549,36 +514,6 @@ class ModelRunner:
             return None, (found,)
         ids, probabilities = found if kept is None else (found[0][kept], found[1][kept])
         return label_predictions(ids, probabilities, self._vocabulary), ()
-
-
-# ---------------------------------------------------------------------- helpers
-
-
-def _accepted_arguments(model: nn.Module) -> frozenset[str]:
-    """Names that the model's forward takes, of those that a run may pass."""
-    ours = {"attention_mask", "token_type_ids", "use_cache", "return_dict"}
-    parameters = inspect.signature(model.forward).parameters
-    if "input_ids" not in parameters and any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return frozenset(ours)
-    return frozenset(ours & parameters.keys())
-
-
-def _all_arguments(model: nn.Module) -> frozenset[str] | None:
-    """Names of what the model's forward takes; None if it takes anything."""
-    parameters = inspect.signature(model.forward).parameters
-    wrapped = any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
-    return None if wrapped else frozenset(parameters)
-
-
-def _reads_segments(model: nn.Module, largest: int) -> bool:
-    """Whether the model has segment embeddings, and one for the largest segment id.
-
-    A forward that takes token_type_ids is not enough: GPT-2's adds the word embeddings of ids 0 and 1.
-    """
-    sizes = getattr(getattr(model, "config", None), "type_vocab_size", None)
-    if isinstance(sizes, int) and sizes > 0:
-        return largest < sizes
-    return any(name.rpartition(".")[2] == "seg_embed" for name, _ in model.named_parameters())
 
 
 def _record_id(

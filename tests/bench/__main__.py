@@ -2,8 +2,8 @@
 
 python -m tests.bench [--quick] [--only forward|page|peers|snapshot|sharing|size|long] [--keep]
 
-What is said of long prompts stands apart in the README, and takes hours: `--only long` measures it, in parts
-whose results are kept (see `tests.bench.long`).
+What is said of long prompts stands apart in the README, and takes most of an hour: `--only long` measures it
+alone, and goes on with the parts that were measured already (see `tests.bench.long`).
 """
 
 from __future__ import annotations
@@ -104,20 +104,21 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS, help="one table")
     parser.add_argument("--keep", action="store_true", help="do not write the README")
     options = parser.parse_args()
-    if options.only == "long":
-        found = long.measure(tell, quick=options.quick)
-        measured = f"Measured by `make bench BENCH_ARGS='--only long'` on {machine()}"
-        text = f"{measured}\n\n{long_report.report(found, quick=options.quick)}"
+    written = not (options.keep or options.quick)
+    if options.only != "long":
+        text = tables(options.only, quick=options.quick)
         print(text)
-        if not (options.keep or options.quick):
+        if written and options.only is None:
+            README.write_text(replace_between(README.read_text(), text))
+            tell("README.md: tables replaced")
+    if options.only in (None, "long"):
+        found = long.measure(tell, quick=options.quick, fresh=options.only is None)
+        text = f"Long prompts, measured by `make bench` on {machine()}"
+        text = f"{text}\n\n{long_report.report(found, quick=options.quick)}"
+        print(text)
+        if written:
             README.write_text(replace_between(README.read_text(), text, LONG))
             tell("README.md: tables of long prompts replaced")
-        return
-    text = tables(options.only, quick=options.quick)
-    print(text)
-    if not (options.keep or options.quick or options.only):
-        README.write_text(replace_between(README.read_text(), text))
-        tell("README.md: tables replaced")
 
 
 if __name__ == "__main__":

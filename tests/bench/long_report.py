@@ -57,7 +57,7 @@ def _got(found: Results, name: str) -> dict[str, Any]:
 
 
 def _forward(found: Results, quick: bool) -> str:
-    rows = []
+    rows, by_shape = [], dict[str, list[tuple[int, list[float | None]]]]()
     for shape, tokens in cases(quick=quick):
         timed = _got(found, f"time-{shape}-{tokens}")
         runs = {way: _got(found, f"memory-{shape}-{tokens}-{way}") for way in WAYS}
@@ -76,6 +76,8 @@ def _forward(found: Results, quick: bool) -> str:
         memory = NONE
         if plain and taken:
             memory = f"{taken['peak'] / (plain['peak'] + taken['cache']):.2f}"
+        costs = [wall.get("sdpa"), wall.get("capture"), plain.get("peak"), taken.get("peak")]
+        by_shape.setdefault(shape, []).append((tokens, costs))
         rows.append(
             [
                 SHAPES[shape].title,
@@ -92,22 +94,26 @@ def _forward(found: Results, quick: bool) -> str:
         )
     if not rows:
         return ""
-    head = [
-        "Shape",
-        "Tokens",
-        "SDPA",
-        "with capture",
-        "CPU, of SDPA",
-        "of SDPA with its own cache",
-        "Tokens at a time",
-    ]
-    head += ["Peak: SDPA", "with capture", "Kept Q and K", "Peak / (SDPA + kept)"]
+    for shape, measured in by_shape.items():
+        if len(measured) > 1:
+            powers = [_power(measured, at) for at in range(4)]
+            rows.append([SHAPES[shape].title, "grows as", *powers[:2], "", "", "", *powers[2:], "", ""])
+    head = ["Shape", "Tokens", "SDPA", "with capture", "CPU, of SDPA", "of SDPA with its own cache"]
+    head += ["Tokens at a time", "Peak: SDPA", "with capture", "Kept Q and K", "Peak / (SDPA + kept)"]
     return (
         "Forward pass of a long prompt, random weights, all cores. SDPA alone runs in one piece and keeps "
         "nothing; with its own cache it keeps keys and values, as to generate, and reads as many tokens at a "
-        "time as capture does. Peaks are above the loaded model, each in a fresh process.\n\n"
-        + markdown(head, rows)
+        "time as capture does. Ways take turns, one each from 16,384 tokens on; glibc's allocator is told "
+        "to give nothing back between two tensors, which it else does by chance; at 131,072 each runs in a "
+        "fresh process. Peaks are above the loaded model, each in a fresh process.\n\n" + markdown(head, rows)
     )
+
+
+def _power(measured: Sequence[tuple[int, Sequence[float | None]]], at: int) -> str:
+    """Return how one of some costs grows with the length, as far as it is known."""
+    known = [(tokens, cost) for tokens, costs in measured if (cost := costs[at]) is not None]
+    power = exponent([tokens for tokens, _ in known], [cost for _, cost in known])
+    return NONE if power is None else f"n^{power:.1f}"
 
 
 LOOKS = {

@@ -313,6 +313,7 @@ class TestWork:
         assert [step.done for step, _ in told] == sorted({step.done for step, _ in told})
         assert told[-1][0].done == told[-1][0].total
         assert told[-1][0].left == 0
+        assert told[-1][0].text == "layer 3 of 3, chunk 4 of 4"
         # From the second chunk on the two costs are told apart, and the estimate is exact.
         for step, at in told[4:]:
             assert step.left == pytest.approx(total - at, abs=1e-6)

@@ -121,10 +121,11 @@ function describeCell(
   { error, floor }: { readonly error: number; readonly floor: number },
   score: number | null,
   hidden: boolean,
+  unread: string,
 ): string | null {
   const weight = values[index];
   if (weight === undefined) return null;
-  if (isUnread(weight)) return UNREAD_TEXT;
+  if (isUnread(weight)) return unread;
   if (!isWeight(weight))
     return Number.isNaN(weight) ? "NaN: the model gave no number" : "masked: out of reach";
   const leftOut = weight === 0 && floor > 0;
@@ -137,7 +138,10 @@ function describeCell(
   return parts.join(" · ");
 }
 
-const UNREAD_TEXT = "not computed yet …";
+/** What is said of a weight that is not there: a snapshot has no kernel that could still compute it. */
+function unreadText(data: LayerData): string {
+  return data.record.precision ? "not kept in the snapshot" : "not computed yet …";
+}
 
 export function ordinal(rank: number): string {
   const tens = rank % 100;
@@ -145,10 +149,10 @@ export function ordinal(rank: number): string {
   return `${rank}${suffix}`;
 }
 
-function remarkOf(values: Float32Array, noun: string): string | null {
+function remarkOf(values: Float32Array, noun: string, unread: string): string | null {
   const unknown = values.reduce((count, value) => count + (Number.isNaN(value) ? 1 : 0), 0);
   if (unknown > 0) return `NaN for ${unknown} of ${values.length} ${noun}s`;
-  if (values.some(isUnread)) return UNREAD_TEXT;
+  if (values.some(isUnread)) return unread;
   if (values.every((value) => value < 0))
     return values.some(isHidden) ? `all ${noun}s in reach are hidden by a filter` : `no ${noun} in reach`;
   return null;
@@ -294,8 +298,9 @@ function readHead(
             { error, floor },
             row?.scores?.[marked] ?? null,
             isHidden(values[marked] ?? 0),
+            unreadText(data),
           ),
-    remark: remarkOf(values, byQuery ? "key" : "query"),
+    remark: remarkOf(values, byQuery ? "key" : "query", unreadText(data)),
   };
 }
 

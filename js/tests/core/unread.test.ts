@@ -1,4 +1,5 @@
 // Cells of a tiled layer that were not computed yet: neither weights nor out of reach, in all that reads patterns.
+
 import { signal } from "@preact/signals-core";
 import { expect, it } from "vitest";
 import { createExplorer } from "../../src/core/explorer";
@@ -14,7 +15,7 @@ import { aimAt, noteOf, readToken } from "../../src/panes/head/aim";
 import { readingOf } from "../../src/panes/kit/readings";
 import { tableOf } from "../../src/save/csv";
 import { createReading } from "../../src/ui/reading";
-import { MASKED as M, UNREAD as U } from "../../src/wire/schema.gen";
+import { MASKED as M, type Precision, UNREAD as U } from "../../src/wire/schema.gen";
 import { testExplorer } from "../panes/explorer";
 import { selfData } from "../panes/sample";
 import { answerAll, ManualTransport } from "../support/manual";
@@ -90,6 +91,11 @@ it("panes and inspector say that weights are on their way", () => {
   const ask = { held: true, exact: [], predictions: [] };
   const [head] = createReading({ data, focus: { query: 1, key: 0 }, ...ask }).heads;
   expect(head).toMatchObject({ surety: "on its way", sink: null, bars: [], cell: "not computed yet …" });
+  // Nothing comes where no kernel is.
+  const snapshot = { ...data, record: { ...data.record, precision: { form: "top", kept: 2 } as Precision } };
+  const [kept] = createReading({ data: snapshot, focus: { query: 1, key: 0 }, ...ask }).heads;
+  expect(kept).toMatchObject({ surety: "not kept", cell: "not kept in the snapshot" });
+  expect(kept?.remark).toBe("not kept in the snapshot");
   const column = {
     site: "decoder",
     layer: data.info.layer,

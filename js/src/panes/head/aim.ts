@@ -173,7 +173,9 @@ export function noteOf(data: LayerData, aim: Aim, drawn: Drawn): string {
   const all = [...aim.rows.map((row) => row.weights), ...aim.columns];
   if (data.info.causal || all.some((row) => row.some(isOutOfReach))) parts.push("/// out of reach");
   if (all.some((row) => row.some(isHidden))) parts.push("⁘ hidden by a filter");
-  if (all.some((row) => row.some(isUnread))) parts.push("… not all computed yet");
+  if (all.some((row) => row.some(isUnread))) {
+    parts.push(data.record.precision ? "not all kept in the snapshot" : "… not all computed yet");
+  }
   return parts.filter((part) => part !== "").join(" · ");
 }
 
