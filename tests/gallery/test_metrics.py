@@ -209,6 +209,15 @@ def test_a_detector_of_ones_own_stands_beside_the_others(gallery: Gallery) -> No
     expect(page.locator(".ap-about")).to_contain_text("you")
 
 
+def test_the_list_names_the_metric_on_screen_where_the_chosen_one_was_not_measured(gallery: Gallery) -> None:
+    page = opened(gallery, metric="gone")
+    select = page.get_by_role("combobox", name="Metric")
+    title = select.locator("option:checked")
+    expect(page.locator(".ap-about")).to_contain_text(title.inner_text())
+    select.select_option("previous")
+    assert trait(page, "metric") == ["previous"]
+
+
 def test_the_table_is_read_sorted_and_left_for_a_head(gallery: Gallery) -> None:
     page = opened(gallery, "embedded", "previous")
     page.get_by_role("radio", name="Table").click()

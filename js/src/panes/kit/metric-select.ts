@@ -1,4 +1,5 @@
 // The choice of the metric that heads are coloured, sorted and cut by.
+import { metricIndex } from "../../core/measures";
 import type { Explorer } from "../../core/types";
 import { follow } from "../../ui/dom";
 import { element } from "./dom";
@@ -13,9 +14,15 @@ export function createMetricSelect(explorer: Explorer, signal: AbortSignal): HTM
   };
   let known = "";
   follow(signal, () => {
-    const infos = explorer.metrics.value?.metrics ?? [];
+    const metrics = explorer.metrics.value;
+    const infos = metrics?.metrics ?? [];
+    // One that was not measured here is stood for by another, which is then the one on screen.
+    const chosen = metrics === null ? undefined : infos[metricIndex(metrics, explorer.metric.value)];
+    const choose = () => {
+      select.value = chosen?.name ?? "";
+    };
     const names = JSON.stringify(infos.map(({ name, title }) => [name, title]));
-    select.value = explorer.metric.value;
+    choose();
     // More queries of the same metrics leave the list alone: it may be open.
     if (names === known) return;
     known = names;
@@ -24,7 +31,7 @@ export function createMetricSelect(explorer: Explorer, signal: AbortSignal): HTM
     const own = infos.filter((info) => info.own).map(option);
     if (own.length === 0) select.replaceChildren(...standard);
     else select.replaceChildren(grouped("Metrics", standard), grouped("Your detectors", own));
-    select.value = explorer.metric.value;
+    choose();
     select.disabled = infos.length === 0;
   });
   select.addEventListener(
