@@ -100,7 +100,7 @@ class Refinement:
     """What is known of the heads of one kind of attention, from the queries that were read so far.
 
     Queries are read in the order of `attnwidget.metrics.sampling.order`, each once and of all heads, so that
-    metrics and pictures are always of the same ones. Not for several threads at a time.
+    metrics and pictures are always of the same ones. Only one thread at a time may read.
 
     Parameters
     ----------
@@ -132,9 +132,9 @@ class Refinement:
         self._rows = self._order[:0]
         self._left: list[int] = []
         """Layers that the round under way has not come to; a cancelled one is gone on with."""
-        self._table: HeadTable | None = None
         self.sampled = 0
         """Queries that were read of all heads."""
+        self._table = self._made()
 
     @property
     def queries(self) -> int:
@@ -169,7 +169,7 @@ class Refinement:
         end = time.monotonic() + seconds
         while not self.complete and not cancelled():
             left, missing = end - time.monotonic(), count - self.sampled
-            if missing <= 0 and left <= self._seconds / 2:
+            if not self._left and missing <= 0 and left <= self._seconds / 2:
                 break
             if not self._left:
                 fits = int(left / self._seconds) if self._seconds > 0 else 0
@@ -177,12 +177,11 @@ class Refinement:
                 self._rows = np.sort(self._order[self.sampled : self.sampled + step])
                 self._left = list(range(len(self.sites)))
             self._round(cancelled)
+        if not self._left and self._table.sampled != self.sampled:
+            self._table = self._made()
 
     def table(self) -> HeadTable:
-        """Return the metrics of the queries that were read of all heads."""
-        if self._left and self._table is not None:
-            return self._table
-        self._table = self._made()
+        """Return the metrics of the queries that were read of all heads, whatever is being read."""
         return self._table
 
     def _made(self) -> HeadTable:

@@ -132,8 +132,10 @@ def _sampled_model(refined: Refinement) -> tuple[ModelMeta, Buffers]:
     """Answer `model` with the pictures of the queries that were read."""
     codes: list[NDArray[np.uint8]] = []
     tall = wide = 1
+    # Once: another request may read on meanwhile, and pictures of all layers are of one size.
+    sampled = refined.sampled
     for picture in refined.pictures:
-        largest, reached, tall = picture.pixels(refined.sampled)
+        largest, reached, tall = picture.pixels(sampled)
         codes.append(compand(largest, reached))
         wide = picture.size
     buffers = Buffers()
@@ -142,10 +144,10 @@ def _sampled_model(refined: Refinement) -> tuple[ModelMeta, Buffers]:
         "layers": list(refined.layers),
         "heads": [site.heads for site in refined.sites],
         "thumbnails": buffers.add(np.concatenate(codes)),
-        "pooled_queries": max(1, round(min(tall, refined.queries) * refined.sampled / refined.queries)),
+        "pooled_queries": max(1, round(min(tall, refined.queries) * sampled / refined.queries)),
         "pooled_keys": wide,
         "queries": refined.queries,
-        "sampled": refined.sampled,
+        "sampled": sampled,
     }, buffers
 
 

@@ -68,7 +68,10 @@ def test_the_map_scrolls_the_text(gallery: Gallery) -> None:
     middle = float(track.get_attribute("aria-valuenow") or 0)
     assert abs(middle - TOKENS / 2) < 400
     assert seen(page, TOKENS // 2)
-    expect(page.locator(".al-map-tip")).to_contain_text(re.compile(r"token 16,[34]\d\d"))
+    tip = page.locator(".al-map-tip")
+    expect(tip).to_contain_text(re.compile(r"token 16,[34]\d\d"))
+    page.mouse.move(2, 2)
+    expect(tip).to_be_hidden()
     track.focus()
     page.keyboard.press("PageDown")
     rest(page)

@@ -132,6 +132,10 @@ def test_a_round_that_is_cancelled_between_layers_is_gone_on_with() -> None:
     assert refined.sampled == 4
     # Some layers have more already: what is shown is still of the same queries everywhere.
     assert refined.table() is held
+    # Whoever reads next ends the round, also who asks for no more.
+    refined.read(0)
+    assert refined.sampled > 4
+    assert refined.table().sampled == refined.sampled
     while not refined.complete:
         refined.read(refined.sampled + 1)
     table, whole = refined.table(), measure_heads(given)

@@ -1,5 +1,4 @@
 // Cells of a tiled layer that were not computed yet: neither weights nor out of reach, in all that reads patterns.
-
 import { signal } from "@preact/signals-core";
 import { expect, it } from "vitest";
 import { createExplorer } from "../../src/core/explorer";
@@ -96,6 +95,7 @@ it("panes and inspector say that weights are on their way", () => {
   const [kept] = createReading({ data: snapshot, focus: { query: 1, key: 0 }, ...ask }).heads;
   expect(kept).toMatchObject({ surety: "not kept", cell: "not kept in the snapshot" });
   expect(kept?.remark).toBe("not kept in the snapshot");
+  expect(noteOf(snapshot, aim, drawn)).toContain("not all kept in the snapshot");
   const column = {
     site: "decoder",
     layer: data.info.layer,
